@@ -1,0 +1,49 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Tests read values computed by other programs (PyTorch, scikit-image, astropy) from `Tests/Fixtures` through their own source path.
+let package = Package(
+    name: "sr",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "SuperResolution", targets: ["SuperResolution"]),
+        .executable(name: "sr", targets: ["sr"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+        .systemLibrary(name: "CFITSIO", pkgConfig: "cfitsio", providers: [.apt(["libcfitsio-dev"]), .brew(["cfitsio"])]),
+        .systemLibrary(name: "CFFTW", pkgConfig: "fftw3", providers: [.apt(["libfftw3-dev"]), .brew(["fftw"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
+        .target(name: "Groundwork"),
+        .target(name: "VectorKernels"),
+        .target(
+            name: "TensorCore",
+            dependencies: ["Groundwork", "VectorKernels", "COpenBLAS", .product(name: "OrderedCollections", package: "swift-collections")]),
+        .target(name: "SolarImage", dependencies: ["Groundwork", "CFITSIO", "CFFTW", "CCairo"]),
+        .target(
+            name: "SuperResolution",
+            dependencies: [
+                "Groundwork", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ],
+            resources: [.copy("Resources")]),
+        .executableTarget(
+            name: "sr",
+            dependencies: [
+                "Groundwork", "SolarImage", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+            ]),
+        .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
+        .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "Groundwork"]),
+        .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "Groundwork"]),
+        .testTarget(name: "CommandTests", dependencies: ["sr", "SolarImage", "TensorCore", "Groundwork"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17
+)

@@ -1,0 +1,51 @@
+import Foundation
+
+/// Writes a file so that a reader sees either the whole new content or the old one, never a part.
+///
+/// `body` writes to a temporary name in the same folder; the file is then synced to disk and renamed onto `url`.
+/// Should `body` throw, the temporary file is removed and `url` is left as it was.
+/// - Throws: `Failure` (`.cannotWrite`) if the folder cannot be written; whatever `body` throws.
+public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Void) throws {
+    let folder = url.deletingLastPathComponent()
+    let temporary = folder.appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier).partial")
+    guard access(folder.path, W_OK) == 0 else { throw cannotWrite(url) }
+    do {
+        try body(temporary)
+        try sync(temporary)
+        guard rename(temporary.path, url.path) == 0 else { throw cannotWrite(url) }
+        try? sync(folder)
+    } catch {
+        unlink(temporary.path)
+        throw error
+    }
+}
+
+/// Writes `text` as UTF-8 in the manner of ``writeAtomically(to:_:)``.
+public func writeAtomically(_ text: String, to url: URL) throws {
+    try writeAtomically(to: url) { temporary in
+        do { try Data(text.utf8).write(to: temporary) } catch { throw cannotWrite(url) }
+    }
+}
+
+/// Creates a folder and those above it; a folder that exists already is fine.
+/// - Throws: `Failure` (`.cannotWrite`).
+public func createFolder(_ url: URL) throws {
+    do {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    } catch {
+        throw Failure(.cannotWrite, "the folder cannot be created", at: url.path, found: error.localizedDescription)
+    }
+}
+
+private func cannotWrite(_ url: URL) -> Failure {
+    Failure(
+        .cannotWrite, "cannot be written", at: url.path, found: String(cString: strerror(errno)),
+        remedy: "check that the folder exists, is writable and has space")
+}
+
+private func sync(_ url: URL) throws {
+    let descriptor = open(url.path, O_RDONLY)
+    guard descriptor >= 0 else { throw cannotWrite(url) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw cannotWrite(url) }
+}

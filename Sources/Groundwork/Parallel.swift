@@ -1,0 +1,50 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Parallel loops, one level deep, over a set number of threads.
+///
+/// Work is cut into pieces whose bounds depend on the size of the work alone, never on the number of threads, so that each piece
+/// computes the same bits whoever runs it.
+public enum Parallel {
+    private static let storedThreadCount = Atomic<Int>(ProcessInfo.processInfo.activeProcessorCount)
+
+    /// The number of threads that work at a time, at least 1. By default the number of processors.
+    public static var threadCount: Int {
+        get { storedThreadCount.load(ordering: .relaxed) }
+        set { storedThreadCount.store(max(1, newValue), ordering: .relaxed) }
+    }
+
+    @TaskLocal private static var isInside = false
+
+    /// Calls `body(i)` for each `i` in `0 ..< count`, in no set order, on up to ``threadCount`` threads. A call inside another runs on its own thread alone.
+    public static func forEach(_ count: Int, _ body: (_ index: Int) -> Void) {
+        let workers = min(threadCount, count)
+        guard workers > 1, !isInside else {
+            for index in 0..<count { body(index) }
+            return
+        }
+        let next = Atomic<Int>(0)
+        withoutActuallyEscaping(body) { body in
+            nonisolated(unsafe) let body = body
+            DispatchQueue.concurrentPerform(iterations: workers) { _ in
+                $isInside.withValue(true) {
+                    while true {
+                        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                        if index >= count { break }
+                        body(index)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cuts `0 ..< count` into ranges of `size` (the last may be shorter) and calls `body` for each, as ``forEach(_:_:)`` does.
+    public static func forEachBlock(of count: Int, size: Int, _ body: (_ block: Range<Int>) -> Void) {
+        guard count > 0 else { return }
+        let size = max(1, size)
+        forEach((count + size - 1) / size) { index in
+            body(index * size..<min(count, (index + 1) * size))
+        }
+    }
+}

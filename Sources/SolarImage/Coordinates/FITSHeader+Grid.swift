@@ -1,0 +1,72 @@
+import Foundation
+
+/// Changes of the pixel grid, in double precision, so that any point keeps its coordinates.
+///
+/// A change shifts by an offset in old pixels, then makes pixels `scale` times finer: a FITS pixel coordinate c (from 1, centres at integers) becomes
+/// (c − ½ − offset)·scale + ½.
+extension FITSHeader {
+    /// The grid of an image refined `factor` times in each direction.
+    public mutating func refineGrid(by factor: Int) { changeGrid(offset: .zero, scale: Double(factor)) }
+
+    /// The grid of an image whose blocks of `factor` × `factor` pixels, from the first pixel on, became one.
+    public mutating func binGrid(by factor: Int) { changeGrid(offset: .zero, scale: 1 / Double(factor)) }
+
+    /// The grid of the part of an image that begins at column `x` and row `y`, counted from 0.
+    public mutating func cropGrid(x: Int, y: Int) { changeGrid(offset: SIMD2(Double(x), Double(y)), scale: 1) }
+
+    /// What instruments state about the grid besides the world coordinates. MDI: image scale, centre and radius of the fitted limb, radius of the
+    /// crop; HMI: `IMSCL_MP`; Mount Wilson: `R0`, `DXB_IMG`, `DYB_IMG`.
+    private static let scales = ["IMSCL_MP", "XSCALE", "YSCALE", "FD_SCALE", "IM_SCALE", "DXB_IMG", "DYB_IMG"]
+    private static let radii = ["R_SUN", "CROP_RAD", "DPC_CROP", "FNDLMBMI", "FNDLMBMA", "R0"]
+    /// Positions with the number that the first pixel's centre has.
+    private static let positions: [(keyword: String, axis: Int, origin: Double)] = [
+        ("X0", 0, 0), ("Y0", 1, 0), ("MDI_X0", 0, 0), ("MDI_Y0", 1, 0), ("CENTER_X", 0, 1), ("CENTER_Y", 1, 1), ("FNDLMBXC", 0, 1),
+        ("FNDLMBYC", 1, 1),
+    ]
+
+    private mutating func changeGrid(offset: SIMD2<Double>, scale: Double) {
+        let before = PixelGrid(self)
+        changeWorldCoordinates(offset: offset, scale: scale)
+        let disk = before?.disk
+
+        // Someone who rebinned the image earlier may have left these as they were; a value that contradicts the coordinates is worse than none.
+        func agrees(_ value: Double, _ expected: Double?) -> Bool { expected.map { abs(value - $0) <= 0.1 * abs($0) } ?? true }
+        for keyword in FITSHeader.scales {
+            if let value = real(keyword) { setOrRemove(keyword, agrees(value, before?.arcsecPerPixel) ? value / scale : nil) }
+        }
+        for keyword in FITSHeader.radii {
+            if let value = real(keyword) {
+                setOrRemove(keyword, agrees(value, disk?.radius) ? value * scale : keyword == "R_SUN" ? disk.map { $0.radius * scale } : nil)
+            }
+        }
+        for (keyword, axis, origin) in FITSHeader.positions {
+            guard let value = real(keyword) else { continue }
+            let isSunCentre = keyword == "X0" || keyword == "Y0"
+            let old = disk.map { $0.centre[axis] }
+            let position = old.map { abs(value - origin - $0) <= 2 } ?? true ? value - origin : isSunCentre ? old : nil
+            setOrRemove(keyword, position.map { ($0 + 0.5 - offset[axis]) * scale - 0.5 + origin })
+        }
+        if offset != .zero { for keyword in ["XCEN", "YCEN"] { remove(keyword) } }  // the coordinates of the old centre
+    }
+
+    private mutating func setOrRemove(_ keyword: String, _ value: Double?) {
+        if let value { set(keyword, .real(value)) } else { remove(keyword) }
+    }
+
+    /// `CRPIXn`, `CDELTn` and `CDi_j` of the primary and all alternative descriptions; `PCi_j` does not change.
+    private mutating func changeWorldCoordinates(offset: SIMD2<Double>, scale: Double) {
+        for alternative in [""] + (UInt8(ascii: "A")...UInt8(ascii: "Z")).map({ String(UnicodeScalar($0)) }) {
+            guard ["CRPIX1", "CDELT1", "CD1_1", "CD1_2", "CTYPE1", "CRVAL1"].contains(where: { contains($0 + alternative) }) else { continue }
+            let hasMatrix = contains("CD1_1" + alternative) || contains("CD1_2" + alternative)
+            for axis in 0...1 {
+                let reference = "CRPIX\(axis + 1)" + alternative, increment = "CDELT\(axis + 1)" + alternative
+                set(reference, .real(((real(reference) ?? 0) - 0.5 - offset[axis]) * scale + 0.5))
+                // Absent increments mean 1 unless there is a CD matrix, beside which they mean nothing.
+                if scale != 1, contains(increment) || !hasMatrix { set(increment, .real((real(increment) ?? 1) / scale)) }
+                for keyword in ["CD\(axis + 1)_1" + alternative, "CD\(axis + 1)_2" + alternative] {
+                    if scale != 1, let value = real(keyword) { set(keyword, .real(value / scale)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+
+/// One keyword of a FITS header with its value and comment (FITS Standard 4.0, section 4).
+///
+/// A card that was read keeps the 80-column records it came from, so that writing it again changes no character of it (unless its value broke the
+/// standard).
+public struct FITSCard: Sendable, Equatable {
+    /// The typed value of a keyword.
+    public enum Value: Sendable, Equatable {
+        case string(String)
+        case integer(Int)
+        /// Always finite.
+        case real(Double)
+        case logical(Bool)
+        /// No value: an empty value field, or commentary such as `COMMENT` and `HISTORY`.
+        case undefined
+    }
+
+    /// Upper case, such as `CRPIX1`; empty for a blank record.
+    public let keyword: String
+    public let value: Value
+    /// The comment behind the value, or the text of a `COMMENT`, `HISTORY` or blank card.
+    public let comment: String
+    /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued.
+    public let records: [String]
+
+    /// A card with a value.
+    /// - Precondition: `keyword` has 1 to 8 characters of `A–Z`, `0–9`, `-` and `_`.
+    public init(_ keyword: String, _ value: Value, comment: String = "") {
+        precondition((1...8).contains(keyword.utf8.count) && FITSCard.isStandard(keyword), "\(keyword) is not a FITS keyword")
+        self.keyword = keyword
+        if case .real(let number) = value, !number.isFinite { self.value = .undefined } else { self.value = value }
+        self.comment = comment
+        records = FITSCard.format(keyword, self.value, comment)
+    }
+
+    /// A line of commentary: `keyword` is `COMMENT`, `HISTORY` or empty, `text` at most 72 characters (the rest is lost).
+    package init(commentary keyword: String, text: String) {
+        self.keyword = keyword
+        value = .undefined
+        comment = text
+        records = [String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80))]
+    }
+
+    private init(keyword: String, value: Value, comment: String, records: [String]) {
+        self.keyword = keyword
+        self.value = value
+        self.comment = comment
+        self.records = records
+    }
+
+    /// Whether all characters may stand in a keyword.
+    package static func isStandard(_ keyword: String) -> Bool {
+        keyword.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 }
+    }
+}
+
+// MARK: - Reading
+
+extension FITSCard {
+    /// The cards of a header given as its records; strings continued by `CONTINUE` are joined.
+    ///
+    /// Nothing is refused: a value that follows no rule (an unquoted word, as old headers have it) becomes a string, a record without a value
+    /// commentary.
+    package static func cards(from records: [String]) -> [FITSCard] {
+        var cards: [FITSCard] = []
+        for record in records.map(ascii) {
+            let last = cards.last
+            if record.hasPrefix("CONTINUE"), let last, case .string(let text) = last.value, text.hasSuffix("&"),
+                let rest = quoted(record.dropFirst(8))
+            {
+                cards[cards.count - 1] = FITSCard(
+                    keyword: last.keyword, value: .string(String(text.dropLast()) + rest.text),
+                    comment: [last.comment, rest.comment].filter { !$0.isEmpty }.joined(separator: " "), records: last.records + [record])
+            } else {
+                cards.append(card(from: record))
+            }
+        }
+        return cards
+    }
+
+    private static func card(from record: String) -> FITSCard {
+        let name = String(record.prefix(8)).trimmingCharacters(in: .whitespaces)
+        if record.dropFirst(8).hasPrefix("="), !["COMMENT", "HISTORY", ""].contains(name) {
+            let (value, comment, isStandardValue) = parse(record.dropFirst(9))
+            let records = isStandardValue ? [record] : format(name, value, comment)
+            return FITSCard(keyword: name, value: value, comment: comment, records: records)
+        }
+        if name == "HIERARCH", let equals = record.firstIndex(of: "=") {
+            let (value, comment, _) = parse(record[record.index(after: equals)...])
+            return FITSCard(keyword: record[..<equals].trimmingCharacters(in: .whitespaces), value: value, comment: comment, records: [record])
+        }
+        return FITSCard(keyword: name, value: .undefined, comment: String(record.dropFirst(8)), records: [record])
+    }
+
+    /// The value and the comment in the columns after `=`, and whether they stand there as the standard wants it: not so a word without quotes or a
+    /// small `e` in a number, which are written again in their proper form.
+    private static func parse(_ field: Substring) -> (Value, String, isStandard: Bool) {
+        if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
+        let whole = field.trimmingCharacters(in: .whitespaces)
+        // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.
+        let slash = whole.indices.first { index in
+            whole[index] == "/" && (index == whole.startIndex || whole[..<index].last == " " || scalar(String(whole[..<index])) != nil)
+        }
+        let token = whole[..<(slash ?? whole.endIndex)].trimmingCharacters(in: .whitespaces)
+        let comment = slash.map { whole[whole.index(after: $0)...].trimmingCharacters(in: .whitespaces) } ?? ""
+        guard !token.isEmpty else { return (.undefined, comment, true) }
+        guard let value = scalar(token) else { return (.string(token), comment, false) }
+        return (value, comment, token == token.uppercased())
+    }
+
+    /// The text between single quotes (`''` stands for one), without trailing blanks, and the comment after it; nil without an opening quote.
+    private static func quoted(_ field: Substring) -> (text: String, comment: String)? {
+        let field = field.drop { $0 == " " }
+        guard field.first == "'" else { return nil }
+        var text = ""
+        var rest = field.dropFirst()
+        while let character = rest.popFirst() {
+            if character == "'" {
+                guard rest.first == "'" else { break }
+                rest.removeFirst()
+            }
+            text.append(character)
+        }
+        while text.last == " " { text.removeLast() }
+        rest = rest.drop { $0 == " " }
+        return (text, rest.first == "/" ? rest.dropFirst().trimmingCharacters(in: .whitespaces) : "")
+    }
+
+    private static func scalar(_ token: String) -> Value? {
+        if token == "T" || token == "F" { return .logical(token == "T") }
+        if let integer = Int(token) { return .integer(integer) }
+        return number(token).map(Value.real)
+    }
+
+    /// A decimal number as Fortran and C write it; nil for anything else, `nan` and `inf` included.
+    static func number(_ text: String) -> Double? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) || "+-.eEdD".utf8.contains($0) }) else { return nil }
+        let number = Double(text.replacing("D", with: "E").replacing("d", with: "e"))
+        return number.flatMap { $0.isFinite ? $0 : nil }
+    }
+}
+
+// MARK: - Writing
+
+extension FITSCard {
+    private static func format(_ keyword: String, _ value: Value, _ comment: String) -> [String] {
+        let name = padded(keyword, to: 8) + "= "
+        switch value {
+        case .string(let text): return formatString(name, ascii(text).replacing("'", with: "''"), comment)
+        case .integer(let number): return [withComment(name + leftPadded("\(number)"), comment)]
+        case .real(let number): return [withComment(name + leftPadded(fortran(number)), comment)]
+        case .logical(let flag): return [withComment(name + leftPadded(flag ? "T" : "F"), comment)]
+        case .undefined: return [withComment(name + leftPadded(""), comment)]
+        }
+    }
+
+    /// A string that does not fit into one record goes on in `CONTINUE` records (FITS Standard 4.0, section 4.2.1.2). `text` has its quotes doubled.
+    private static func formatString(_ name: String, _ text: String, _ comment: String) -> [String] {
+        if text.utf8.count <= 68 { return [withComment(name + "'" + padded(text, to: 8) + "'", comment)] }
+        var records: [String] = []
+        var rest = Substring(text)
+        while !rest.isEmpty {
+            var piece = rest.prefix(rest.utf8.count <= 68 ? 68 : 67)
+            // A doubled quote is one character and must stay in one piece.
+            let quotes = piece.reversed().prefix { $0 == "'" }.count
+            if quotes % 2 == 1 { piece = piece.dropLast() }
+            rest = rest.dropFirst(piece.count)
+            let start = (records.isEmpty ? name : "CONTINUE  ") + "'" + piece
+            records.append(rest.isEmpty ? withComment(start + "'", comment) : start + "&'")
+        }
+        return records
+    }
+
+    private static func withComment(_ text: String, _ comment: String) -> String {
+        comment.isEmpty || text.utf8.count > 76 ? text : String((padded(text, to: 30) + " / " + ascii(comment)).prefix(80))
+    }
+
+    /// The shortest decimal that reads back as the same number, with a decimal point and a capital E.
+    private static func fortran(_ number: Double) -> String {
+        let text = "\(number)".uppercased()
+        guard let exponent = text.firstIndex(of: "E"), !text[..<exponent].contains(".") else { return text }
+        return text[..<exponent] + ".0" + text[exponent...]
+    }
+
+    private static func padded(_ text: String, to width: Int) -> String {
+        text + String(repeating: " ", count: max(0, width - text.utf8.count))
+    }
+
+    private static func leftPadded(_ text: String) -> String {
+        String(repeating: " ", count: max(0, 20 - text.utf8.count)) + text
+    }
+
+    /// Headers are printable ASCII; any other character becomes a question mark, trailing blanks go.
+    private static func ascii(_ text: String) -> String {
+        var bytes = text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }
+        while bytes.last == 0x20 { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

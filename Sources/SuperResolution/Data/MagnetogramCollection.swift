@@ -1,0 +1,189 @@
+import Foundation
+import Groundwork
+import Logging
+import SolarImage
+import TensorCore
+
+/// The magnetograms of a folder, read when needed and kept while memory allows: what training draws its crops from.
+package final class MagnetogramCollection {
+    /// A square cut out of a magnetogram, turned, mirrored or of reversed polarity: the Sun's field has no preferred orientation or sign.
+    package struct Crop: Sendable, Equatable {
+        package var file: Int
+        /// The lowest left pixel. Beyond the edge a map continues as its mirror image.
+        package var x, y: Int
+        /// Side in HR pixels.
+        package var size: Int
+        /// 0 … 7: quarter turns (the lower two bits), then mirrored (4).
+        package var orientation: Int
+        package var reversesPolarity: Bool
+    }
+
+    package struct Entry: Sendable {
+        package let url: URL
+        package let width, height: Int
+        package let regions: [Region]
+    }
+
+    package let entries: [Entry]
+    private var cache: [Int: Image] = [:]
+    private var cachedPixels = 0
+    /// Pixels to keep in memory: 1 GiB.
+    private let capacity = 1 << 28
+
+    /// Opens every FITS file of a folder (not of the folders in it).
+    ///
+    /// Files that cannot be used are left out with a warning.
+    /// - Throws: `Failure`: `.missingInput` if there is no such folder, `.badData` if no file in it can be used.
+    package convenience init(folder: URL, logger: Logger) throws {
+        let files = try fitsFiles(in: folder)
+        var entries: [Entry] = []
+        var images: [Image] = []
+        var reasons: [String] = []
+        for url in files {
+            do {
+                let map = try Magnetogram(reading: url)
+                entries.append(Entry(url: url, width: map.image.width, height: map.image.height, regions: map.regions))
+                images.append(map.image)
+            } catch let failure as Failure {
+                logger.warning("left out: \(failure)")
+                reasons.append(failure.description)
+            }
+        }
+        guard !entries.isEmpty else {
+            throw Failure(
+                .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as .fits, .fit, .fts or .fits.fz",
+                found: files.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
+        }
+        self.init(entries: entries)
+        for (index, image) in images.enumerated() { keep(image, index) }
+    }
+
+    package init(entries: [Entry]) { self.entries = entries }
+
+    /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
+    package func splitByRegion() -> (training: MagnetogramCollection, validation: MagnetogramCollection?) {
+        // Maps that share a region belong together; so do those without one, since nothing tells them apart.
+        var groups: [[Int]] = []
+        var groupOfRegion: [Region?: Int] = [:]
+        for (index, entry) in entries.enumerated() {
+            let keys: [Region?] = entry.regions.isEmpty ? [nil] : entry.regions.map(Optional.some)
+            let known = Set(keys.compactMap { groupOfRegion[$0] }).sorted()
+            guard let first = known.first else {
+                for key in keys { groupOfRegion[key] = groups.count }
+                groups.append([index])
+                continue
+            }
+            groups[first].append(index)
+            for other in known.dropFirst() {
+                groups[first] += groups[other]
+                groups[other] = []
+            }
+            for (key, group) in groupOfRegion where known.contains(group) { groupOfRegion[key] = first }
+            for key in keys { groupOfRegion[key] = first }
+        }
+        groups.removeAll(where: \.isEmpty)
+        guard groups.count >= 3 else { return (self, nil) }
+        // From the smallest group up, so that the large ones remain to be learned from, but not only the very smallest.
+        let area = { (group: [Int]) in group.reduce(0) { $0 + self.entries[$1].width * self.entries[$1].height } }
+        let ordered = groups.sorted { (area($0), $0[0]) < (area($1), $1[0]) }
+        let total = area(Array(entries.indices))
+        var held: [Int] = []
+        for group in ordered.dropFirst(groups.count / 3) where area(held) + area(group) <= total / 8 || held.isEmpty { held += group }
+        guard held.count < entries.count else { return (self, nil) }
+        let validation = Set(held)
+        return (subset { !validation.contains($0) }, subset { validation.contains($0) })
+    }
+
+    private func subset(_ isIncluded: (Int) -> Bool) -> MagnetogramCollection {
+        let indices = entries.indices.filter(isIncluded)
+        let part = MagnetogramCollection(entries: indices.map { entries[$0] })
+        for (new, old) in indices.enumerated() {
+            if let image = cache[old] { part.keep(image, new) }
+        }
+        return part
+    }
+
+    /// A crop at a place drawn at random, every pixel of the collection as likely as any other.
+    package func randomCrop(size: Int, _ random: inout Random) -> Crop {
+        let areas = entries.map { $0.width * $0.height }
+        var pixel = Double(random.uniform()) * Double(areas.reduce(0, +))
+        var file = 0
+        while file < areas.count - 1, pixel >= Double(areas[file]) {
+            pixel -= Double(areas[file])
+            file += 1
+        }
+        return Crop(
+            file: file, x: random.integer(below: max(1, entries[file].width - size + 1)), y: random.integer(below: max(1, entries[file].height - size + 1)),
+            size: size, orientation: random.integer(below: 8), reversesPolarity: random.integer(below: 2) == 1)
+    }
+
+    /// Crops in Gauss, pixels without data as 0, `[crops.count, size, size, 1]`; all of one size.
+    /// - Throws: `Failure` if a file can no longer be read.
+    package func fields(_ crops: [Crop]) throws -> Tensor {
+        let size = crops.first?.size ?? 0
+        let result = Tensor(uninitialized: [crops.count, size, size, 1])
+        for (index, crop) in crops.enumerated() { copy(crop, of: try image(crop.file), to: result.pointer + index * size * size) }
+        return result
+    }
+
+    private func copy(_ crop: Crop, of image: Image, to target: UnsafeMutablePointer<Float>) {
+        let size = crop.size
+        let sign: Float = crop.reversesPolarity ? -1 : 1
+        func mirrored(_ index: Int, _ count: Int) -> Int {
+            let period = index % (2 * count)
+            return period < count ? period : 2 * count - 1 - period
+        }
+        let columns = (0..<size).map { mirrored(crop.x + $0, image.width) }
+        let rows = (0..<size).map { mirrored(crop.y + $0, image.height) * image.width }
+        image.pixels.withUnsafeBufferPointer { pixels in
+            for j in 0..<size {
+                for i in 0..<size {
+                    var (x, y) = (i, j)
+                    switch crop.orientation & 3 {
+                    case 1: (x, y) = (j, size - 1 - i)
+                    case 2: (x, y) = (size - 1 - i, size - 1 - j)
+                    case 3: (x, y) = (size - 1 - j, i)
+                    default: break
+                    }
+                    if crop.orientation & 4 != 0 { x = size - 1 - x }
+                    let value = pixels[rows[y] + columns[x]]
+                    target[j * size + i] = value.isNaN ? 0 : value * sign
+                }
+            }
+        }
+    }
+
+    private func image(_ index: Int) throws -> Image {
+        if let image = cache[index] { return image }
+        let image = try Magnetogram(reading: entries[index].url).image
+        keep(image, index)
+        return image
+    }
+
+    private func keep(_ image: Image, _ index: Int) {
+        guard cachedPixels + image.pixels.count <= capacity else { return }
+        cache[index] = image
+        cachedPixels += image.pixels.count
+    }
+}
+
+/// The FITS files of a folder, by name.
+/// - Throws: `Failure` (`.missingInput`) if there is no such folder.
+package func fitsFiles(in folder: URL) throws -> [URL] {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
+        throw Failure(.missingInput, "there is no such folder", at: folder.path)
+    }
+    do {
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        return names.filter(isFITSName).sorted().map { folder.appendingPathComponent($0) }
+    } catch {
+        throw Failure(.badData, "the folder cannot be read", at: folder.path, found: error.localizedDescription)
+    }
+}
+
+/// Whether a name ends as FITS files do, compressed or not, and is not hidden.
+package func isFITSName(_ name: String) -> Bool {
+    let lower = name.lowercased()
+    return !name.hasPrefix(".") && [".fits", ".fit", ".fts", ".fits.fz", ".fits.gz"].contains { lower.hasSuffix($0) }
+}

@@ -1,0 +1,27 @@
+/// What the metrics depend on beyond the maps; written into `report.json`.
+package struct EvaluationOptions: Codable, Sendable, Equatable {
+    /// Field strength in Gauss from which a pixel counts towards an active region.
+    package var regionThreshold: Float = 300
+    /// Field strength in Gauss at which fields are clipped, and by which they are divided, before PSNR, SSIM, LPIPS and Fréchet distance.
+    package var clip: Float = 3000
+    /// Maps are trimmed from pixel (0, 0) to multiples of this many pixels.
+    package var trim = 32
+    /// The low-resolution Nyquist frequency in cycles per high-resolution pixel: beyond it the input holds nothing.
+    package var nyquist = 0.125
+    /// The frequency of the paper's 2″ circle in cycles per high-resolution pixel.
+    package var circle = 0.25
+    /// Samples of each map by the diffusion models, and how they were drawn; nil where predictions were given.
+    package var samples: Int?
+    package var steps: Int?
+    package var seed: UInt64?
+    package var consistency: Double?
+
+    package init() {}
+
+    private enum CodingKeys: String, CodingKey {
+        case regionThreshold = "region_threshold"
+        case clip, trim, samples, steps, seed, consistency
+        case nyquist = "nyquist_frequency"
+        case circle = "circle_frequency"
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import Groundwork
+import Logging
+import SolarImage
+
+/// From a magnetogram file to its super-resolved FITS file.
+public struct SuperResolutionProduct {
+    /// How the result is held to its input's block means.
+    public enum Consistency: String, Sendable, CaseIterable {
+        /// Exact for HMI-like input; half the correction for MDI, which is no noise-free block mean of what HMI would have seen.
+        case auto
+        case off
+        case exact
+
+        func weight(for instrument: Instrument) -> Double {
+            switch self {
+            case .auto: instrument == .mdi ? 0.5 : 1
+            case .off: 0
+            case .exact: 1
+            }
+        }
+    }
+
+    /// A rectangle of input pixels, from 0.
+    public struct Crop: Sendable, Equatable {
+        public var x, y, width, height: Int
+
+        public init(x: Int, y: Int, width: Int, height: Int) { (self.x, self.y, self.width, self.height) = (x, y, width, height) }
+    }
+
+    public struct Options: Sendable {
+        public var resolver = SuperResolver.Options()
+        /// Samples to draw; from two on mean and standard deviation are written too.
+        public var samples = 1
+        public var keepsSamples = false
+        /// Whether the primary image is the mean rather than the first sample.
+        public var meanIsPrimary = false
+        public var consistency = Consistency.auto
+        /// MDI fields are divided by this before (1.4 after Liu et al. 2012).
+        public var mdiFactor = 1.4
+        /// Goes on at a pixel scale the model was not made for, and with an image whose QUALITY says it is unfit.
+        public var isForced = false
+        /// Whether pixels without data become 0 instead of NaN.
+        public var fillsOffDisk = false
+        public var crop: Crop?
+
+        public init() {}
+    }
+
+    /// Pixel scales in arcsec that the models are made for: MDI's is 1.98, four HMI pixels are 2.02, a SMARP map's 0.12 degree about 1.97.
+    private static let scales = 1.8...2.2
+
+    private let resolver: SuperResolver
+    private let model: Model
+    private let provenance: String
+    private let logger: Logger
+
+    /// - Parameter file: the model's file, named with its digest in every output.
+    /// - Throws: `Failure`: `.missingInput`, `.badData`.
+    public init(model file: URL, logger: Logger) throws {
+        model = try Model(reading: file)
+        resolver = try SuperResolver(model, at: file.path)
+        provenance = "model \(file.lastPathComponent), SHA-256 \(try sha256(of: file))"
+        self.logger = logger
+    }
+
+    /// Super-resolves one file.
+    ///
+    /// - Parameters:
+    ///   - progress: told the fraction done, 0 … 1.
+    ///   - isCancelled: asked now and then.
+    /// - Returns: the input as the model saw it and the first sample, for pictures.
+    /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale), `.cannotWrite`, `.interrupted`.
+    @discardableResult
+    public func make(
+        _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
+    ) throws -> (low: Magnetogram, high: Magnetogram) {
+        let low = try prepared(input, options)
+        var settings = options.resolver
+        settings.consistency = options.consistency.weight(for: low.instrument)
+        var ensemble = Ensemble(keepsSamples: options.keepsSamples)
+        for sample in 0..<options.samples {
+            ensemble.add(
+                try resolver.superResolve(
+                    low.image, options: settings, sample: sample, progress: { progress((Double(sample) + $0) / Double(options.samples)) },
+                    isCancelled: isCancelled))
+        }
+        var high = low
+        high.image = options.meanIsPrimary ? ensemble.mean : ensemble.first
+        high.header.refineGrid(by: model.scale)
+        describe(&high.header, of: low, options, settings)
+        if options.fillsOffDisk { high.image.pixels = high.image.pixels.map { $0.isNaN ? 0 : $0 } }
+        high.header.updateStatistics(of: high.image)
+        var extensions: [FITSWriter.Extension] = []
+        func add(_ name: String, _ image: Image) {
+            var header = high.header
+            header.updateStatistics(of: image)
+            extensions.append((name, image, header))
+        }
+        if options.samples > 1 {
+            add("MEAN", ensemble.mean)
+            add("STD", ensemble.deviation)
+            for (index, sample) in ensemble.samples.enumerated() { add("SAMPLE\(index + 1)", sample) }
+        }
+        try FITSWriter.write(high.image, header: high.header, extensions: extensions, to: output, overwrite: overwrite)
+        return (low, high)
+    }
+
+    /// The input, cut out, checked and on HMI's scale.
+    private func prepared(_ input: URL, _ options: Options) throws -> Magnetogram {
+        var map = try Magnetogram(reading: input)
+        if let crop = options.crop {
+            guard crop.x >= 0, crop.y >= 0, crop.width > 0, crop.height > 0, crop.width <= map.image.width - crop.x, crop.height <= map.image.height - crop.y
+            else {
+                throw Failure(
+                    .badData, "the crop does not lie in the image", at: input.path, expected: "within \(map.image.width) × \(map.image.height) pixels",
+                    found: "\(crop.width) × \(crop.height) from (\(crop.x), \(crop.y))")
+            }
+            map = map.cropped(x: crop.x, y: crop.y, width: crop.width, height: crop.height)
+            guard map.image.pixels.contains(where: { !$0.isNaN }) else { throw Failure(.badData, "the crop holds no data", at: input.path) }
+        }
+        guard map.isFit || options.isForced else {
+            throw Failure(
+                .badData, "the image is marked unfit", at: "\(input.path), QUALITY", expected: "none of the bits 0x\(String(map.instrument.unfitQualityBits, radix: 16))",
+                found: "0x\(String(map.header.quality ?? 0, radix: 16))", remedy: "use another frame, or --force")
+        }
+        if let scale = map.arcsecPerPixel {
+            guard Self.scales.contains(scale) || options.isForced else {
+                throw Failure(
+                    .badData, "the pixel scale is not what the model is made for", at: input.path, expected: "1.8 … 2.2 arcsec a pixel",
+                    found: String(format: "%.3f", scale), remedy: "give MDI or 4 × 4 averaged HMI magnetograms, or --force")
+            }
+        } else {
+            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; 2 arcsec are assumed")
+        }
+        if map.instrument == .mdi, options.mdiFactor != 1 {
+            let factor = Float(options.mdiFactor)
+            map.image.pixels = map.image.pixels.map { $0 / factor }
+        }
+        return map
+    }
+
+    private func describe(_ header: inout FITSHeader, of low: Magnetogram, _ options: Options, _ settings: SuperResolver.Options) {
+        header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
+        header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
+        header.addHistory("sr: \(provenance)")
+        header.addHistory(
+            "sr: DDIM, \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)")
+        header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
+        if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
+        if let crop = options.crop { header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)") }
+    }
+}
+
+/// Mean and standard deviation of samples as they come (Welford 1962): memory does not grow with their number.
+private struct Ensemble {
+    private(set) var first = Image(width: 1, height: 1, repeating: .nan)
+    private(set) var samples: [Image] = []
+    private(set) var mean = Image(width: 1, height: 1, repeating: .nan)
+    private var squares: [Float] = []
+    private var count: Float = 0
+    private let keepsSamples: Bool
+
+    init(keepsSamples: Bool) { self.keepsSamples = keepsSamples }
+
+    mutating func add(_ sample: Image) {
+        count += 1
+        if keepsSamples { samples.append(sample) }
+        if count == 1 {
+            (first, mean) = (sample, sample)
+            squares = Array(repeating: 0, count: sample.pixels.count)
+            return
+        }
+        for index in squares.indices {
+            let difference = sample.pixels[index] - mean.pixels[index]
+            mean.pixels[index] += difference / count
+            squares[index] += difference * (sample.pixels[index] - mean.pixels[index])
+        }
+    }
+
+    /// With n − 1; NaN where there are no data.
+    var deviation: Image {
+        var result = mean
+        for index in squares.indices where !mean.pixels[index].isNaN { result.pixels[index] = (squares[index] / (count - 1)).squareRoot() }
+        return result
+    }
+}

@@ -1,0 +1,48 @@
+import Groundwork
+import SolarImage
+import TensorCore
+
+extension Model {
+    /// Latents of a field that is given tile by tile, so that only latents and one tile are held.
+    ///
+    /// - Parameters:
+    ///   - height, width: of the latents
+    ///   - side: of a tile in latents
+    ///   - field: the HR field under a rectangle of latents, `[1, rows·f, columns·f, 1]` in Gauss
+    /// - Returns: `[1, height, width, latent channels]`; nil if cancelled
+    package func encodeInTiles(height: Int, width: Int, side: Int, isCancelled: () -> Bool, field: (TileRectangle) -> Tensor) -> Tensor? {
+        LatentTiles.assemble(
+            height: height, width: width, size: side, halo: description.autoencoder.reach, factor: 1, channels: description.autoencoder.latentChannels,
+            isCancelled: isCancelled
+        ) { autoencoder.encode(description.normalization.normalize(field($0))) }
+    }
+
+    /// The HR field of latents, `[1, height·f, width·f, 1]` in Gauss, 0 where `isEmpty`; nil if cancelled.
+    package func decodeInTiles(_ latents: Tensor, side: Int, isCancelled: () -> Bool, isEmpty: (TileRectangle) -> Bool) -> Tensor? {
+        LatentTiles.assemble(
+            height: latents.shape[1], width: latents.shape[2], size: side, halo: description.autoencoder.reach, factor: description.autoencoder.factor,
+            channels: 1, isCancelled: isCancelled
+        ) { isEmpty($0) ? nil : description.normalization.denormalize(autoencoder.decode(latents.window($0))) }
+    }
+
+    /// What the autoencoder makes of a field: encoded and decoded.
+    ///
+    /// - Parameter image: HR in Gauss; both sides multiples of f
+    /// - Returns: the same size, NaN where `image` is
+    /// - Throws: `Failure` (`.interrupted`) if cancelled.
+    package func reconstruct(_ image: Image, isCancelled: () -> Bool = { false }) throws -> Image {
+        let factor = description.autoencoder.factor
+        precondition(image.width % factor == 0 && image.height % factor == 0, "\(image.width) × \(image.height) is not a multiple of \(factor)")
+        let field = image.tensor
+        func scaled(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor..<range.upperBound * factor }
+        guard
+            let latents = encodeInTiles(
+                height: image.height / factor, width: image.width / factor, side: 64, isCancelled: isCancelled,
+                field: { field.window(TileRectangle(rows: scaled($0.rows), columns: scaled($0.columns))) }),
+            let decoded = decodeInTiles(latents, side: 64, isCancelled: isCancelled, isEmpty: { _ in false })
+        else { throw Failure(.interrupted, "reconstruction was interrupted") }
+        var result = Image(decoded)
+        result.mask(whereEmpty: image, factor: 1)
+        return result
+    }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import Groundwork
+import TensorCore
+
+/// A network with all it takes to use it, in one safetensors file: weights, and in the metadata its ``ModelDescription``.
+public final class Model {
+    package var description: ModelDescription
+    package let autoencoder: Autoencoder
+    package let autoencoderStore: ParameterStore
+    /// The denoising network of a diffusion model.
+    package let network: (any DenoisingNetwork)?
+    package let networkStore: ParameterStore
+
+    private static let metadataKey = "sr.model"
+    private static let autoencoderPrefix = "autoencoder."
+    private static let networkPrefix = "unet."
+
+    /// A model with initial weights.
+    package init(_ description: ModelDescription, seed: UInt64) {
+        self.description = description
+        autoencoderStore = ParameterStore(seed: seed)
+        autoencoder = Autoencoder(description.autoencoder, in: autoencoderStore.root)
+        networkStore = ParameterStore(seed: seed)
+        network = description.diffusion?.network.makeNetwork(channels: description.autoencoder.latentChannels, in: networkStore.root)
+    }
+
+    /// Which system of the paper it is.
+    public var kind: ModelKind { description.kind }
+    /// HR pixels per LR pixel.
+    public var scale: Int { description.scale }
+    /// The number of trained values.
+    public var parameterCount: Int { autoencoderStore.count + networkStore.count }
+    public var training: TrainingSummary { description.training }
+
+    /// Reads a model file.
+    /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
+    public convenience init(reading url: URL) throws {
+        let file = try SafetensorsFile(reading: url)
+        guard let json = file.metadata[Self.metadataKey] else {
+            throw Failure(
+                .badData, "the file holds tensors but is no model of this program", at: url.path, expected: "metadata under \"\(Self.metadataKey)\"",
+                found: file.metadata.isEmpty ? "no metadata" : "metadata \(file.metadata.keys.sorted().joined(separator: ", "))",
+                remedy: "give a model.safetensors that `sr train` wrote")
+        }
+        let description: ModelDescription
+        do {
+            let format = try JSONDecoder().decode(FormatOnly.self, from: Data(json.utf8)).format
+            guard format <= ModelDescription.currentFormat else {
+                throw Failure(
+                    .badData, "the model is of a later format", at: url.path, expected: "format \(ModelDescription.currentFormat) or earlier",
+                    found: "format \(format)", remedy: "use a newer version of this program")
+            }
+            description = try JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
+        } catch let error as DecodingError {
+            throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary)
+        }
+        try description.validate(at: url.path)
+        self.init(description, seed: 0)
+        try autoencoderStore.load(file, prefix: Self.autoencoderPrefix)
+        try networkStore.load(file, prefix: Self.networkPrefix, unused: PaperUNet.isUnused)
+    }
+
+    private struct FormatOnly: Decodable { let format: Int }
+
+    /// Writes the model file.
+    /// - Parameters:
+    ///   - networkValues, autoencoderValues: in the place of the current weights (averages, say), in the order of the stores' parameters.
+    ///   - type: `.float16` halves the file.
+    package func write(
+        to url: URL, autoencoderValues: [Tensor]? = nil, networkValues: [Tensor]? = nil, type: SafetensorsFile.ElementType = .float32
+    ) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let json = String(decoding: try encoder.encode(description), as: UTF8.self)
+        let tensors =
+            autoencoderStore.stateDictionary(values: autoencoderValues).map { (name: Self.autoencoderPrefix + $0.name, tensor: $0.tensor) }
+            + networkStore.stateDictionary(values: networkValues).map { (name: Self.networkPrefix + $0.name, tensor: $0.tensor) }
+        try writeSafetensors(tensors, metadata: [Self.metadataKey: json, "format": "pt"], type: type, to: url)
+    }
+}
+
+extension ModelDescription {
+    /// Refuses extents that cannot be built or would exhaust the memory: they come from a file.
+    fileprivate func validate(at location: String) throws {
+        func check(_ isSound: Bool, _ what: String, _ found: Any) throws {
+            guard isSound else { throw Failure(.badData, "the model's description is not sound", at: location, expected: what, found: "\(found)") }
+        }
+        try check(scale == 4, "scale 4", scale)
+        try check((1...16).contains(autoencoder.patch), "an autoencoder patch of 1 … 16", autoencoder.patch)
+        try check((1...1024).contains(autoencoder.width), "an autoencoder width of 1 … 1024", autoencoder.width)
+        try check(isSound(autoencoder.multipliers), "1 … 6 multipliers of 1 … 16", autoencoder.multipliers)
+        try check((1...64).contains(autoencoder.latentChannels), "1 … 64 latent channels", autoencoder.latentChannels)
+        try check((0...1 << 20).contains(autoencoder.codebookSize), "at most 2^20 codes", autoencoder.codebookSize)
+        try check((diffusion != nil) == (kind != .vqgan), "a diffusion network in a diffusion model alone", kind.rawValue)
+        guard let diffusion else { return }
+        switch diffusion.network {
+        case .unet(let unet):
+            try check((1...1024).contains(unet.width) && isSound(unet.multipliers), "a U-Net width of 1 … 1024, 1 … 6 multipliers", unet)
+            try check((1...64).contains(unet.heads) && unet.width * (unet.multipliers.last ?? 1) % unet.heads == 0, "heads that divide the channels", unet.heads)
+        case .paper(let unet):
+            try check((4...1024).contains(unet.width) && unet.width % 4 == 0, "a U-Net width of 4 … 1024 in steps of 4", unet.width)
+        }
+        try check((1...100_000).contains(diffusion.schedule.steps), "1 … 100000 noise steps", diffusion.schedule.steps)
+        try check(
+            diffusion.schedule.firstBeta > 0 && diffusion.schedule.firstBeta <= diffusion.schedule.lastBeta && diffusion.schedule.lastBeta < 1,
+            "0 < first β ≤ last β < 1", "\(diffusion.schedule.firstBeta) … \(diffusion.schedule.lastBeta)")
+        let statistics = diffusion.statistics
+        let vectors = [statistics.targetMean, statistics.targetDeviation, statistics.conditionMean, statistics.conditionDeviation]
+        try check(vectors.allSatisfy { $0.count == autoencoder.latentChannels }, "statistics of \(autoencoder.latentChannels) channels", vectors.map(\.count))
+    }
+
+    private func isSound(_ multipliers: [Int]) -> Bool { (1...6).contains(multipliers.count) && multipliers.allSatisfy { (1...16).contains($0) } }
+}
+
+extension DecodingError {
+    /// One line: the key and what is wrong with it.
+    package var summary: String {
+        switch self {
+        case .keyNotFound(let key, let context): "\(Self.path(context.codingPath + [key])) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            "\(Self.path(context.codingPath)): \(context.debugDescription)"
+        @unknown default: "\(self)"
+        }
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String { keys.isEmpty ? "value" : keys.map(\.stringValue).joined(separator: ".") }
+}

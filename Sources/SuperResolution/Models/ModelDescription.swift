@@ -1,0 +1,93 @@
+import Foundation
+import Groundwork
+import TensorCore
+
+/// Which system of the paper a model is.
+public enum ModelKind: String, Sendable, Codable, CaseIterable {
+    case vqgan
+    case ldmResidual = "ldm-residual"
+    case ldm
+    case ddpmResidual = "ddpm-residual"
+    case ddpm
+    case enhance
+    case progressive
+
+    /// Whether this version can train and run it.
+    package var isAvailable: Bool { self == .vqgan || self == .ldmResidual }
+}
+
+/// The denoising network of a diffusion model.
+package enum NetworkConfiguration: Sendable, Equatable {
+    case unet(UNet.Configuration)
+    case paper(PaperUNet.Configuration)
+
+    package func makeNetwork(channels: Int, in scope: Scope) -> any DenoisingNetwork {
+        switch self {
+        case .unet(let configuration): UNet(configuration, channels: channels, in: scope)
+        case .paper(let configuration): PaperUNet(configuration, channels: channels, in: scope)
+        }
+    }
+}
+
+extension NetworkConfiguration: Codable {
+    private enum CodingKeys: String, CodingKey { case unet, paper = "paper_unet" }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let configuration = try container.decodeIfPresent(UNet.Configuration.self, forKey: .unet) {
+            self = .unet(configuration)
+        } else {
+            self = .paper(try container.decode(PaperUNet.Configuration.self, forKey: .paper))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .unet(let configuration): try container.encode(configuration, forKey: .unet)
+        case .paper(let configuration): try container.encode(configuration, forKey: .paper)
+        }
+    }
+}
+
+/// The diffusion part of a model: network, noise process, what is predicted, and the latents' statistics.
+package struct DiffusionDescription: Sendable, Codable, Equatable {
+    package var network: NetworkConfiguration
+    package var schedule: NoiseSchedule
+    package var prediction: PredictionTarget
+    package var statistics: LatentStatistics
+}
+
+/// What was done to train a model. Nothing here depends on the machine or the clock, so equal training gives equal files.
+public struct TrainingSummary: Sendable, Codable, Equatable {
+    public var steps: Int
+    public var batchSize: Int
+    public var seed: UInt64
+    /// Magnetograms trained on.
+    public var images: Int
+    /// The best validation figure, by which the weights were chosen; nil without validation.
+    public var validationLoss: Double?
+
+    private enum CodingKeys: String, CodingKey {
+        case steps, seed, images
+        case batchSize = "batch_size"
+        case validationLoss = "validation_loss"
+    }
+}
+
+/// Everything about a model but its weights; stands as JSON in the metadata of its file.
+package struct ModelDescription: Sendable, Codable, Equatable {
+    /// The format this program writes. A file of a later one is refused.
+    package static let currentFormat = 1
+
+    package var format: Int
+    package var kind: ModelKind
+    /// HR pixels per LR pixel along each axis.
+    package var scale: Int
+    package var normalization: FieldNormalization
+    package var autoencoder: Autoencoder.Configuration
+    package var diffusion: DiffusionDescription?
+    package var training: TrainingSummary
+    /// Version of the program that wrote the file.
+    package var program: String
+}

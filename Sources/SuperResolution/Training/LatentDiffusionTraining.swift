@@ -1,0 +1,167 @@
+import Foundation
+import SolarImage
+import TensorCore
+
+/// Trains a denoising network on the latents of a frozen autoencoder (Ramunno et al. 2025, section 3): the residual E(HR) − E(LR↑), given E(LR↑).
+///
+/// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
+package final class LatentDiffusionTraining: TrainingTask {
+    private typealias Latents = (target: Tensor, condition: Tensor)
+
+    private let configuration: TrainingConfiguration
+    private let collection: MagnetogramCollection
+    private let model: Model
+    private let diffusion: DiffusionDescription
+    private let network: any DenoisingNetwork
+    private let alphas: [Double]
+    private let fixedCrops: [MagnetogramCollection.Crop]
+    private let validationCollection: MagnetogramCollection?
+    /// The latents of a generation of crops, normalised.
+    private var encoded: (generation: Int, latents: Latents)?
+    private lazy var validationLatents: Latents? = try? validationCollection.map {
+        try encode($0.fixedCrops(32, size: configuration.cropSize, seed: 0), of: $0)
+    }
+
+    package var store: ParameterStore { model.networkStore }
+    package var imageCount: Int { collection.entries.count }
+
+    /// - Parameter autoencoder: a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
+    package init(
+        _ configuration: TrainingConfiguration, network: NetworkConfiguration, autoencoder: Model, training: MagnetogramCollection,
+        validation: MagnetogramCollection?
+    ) throws {
+        var configuration = configuration
+        configuration.autoencoder = autoencoder.description.autoencoder
+        configuration.normalization = autoencoder.description.normalization
+        self.configuration = configuration
+        collection = training
+        validationCollection = validation
+        fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+
+        var random = Random(seed: configuration.seed, name: "latent statistics")
+        let crops = (0..<min(64, configuration.latentCrops)).map { _ in training.randomCrop(size: configuration.cropSize, &random) }
+        let raw = try Self.encode(crops, of: training, by: autoencoder)
+        diffusion = DiffusionDescription(
+            network: network, schedule: .paper, prediction: configuration.prediction,
+            statistics: LatentStatistics(target: raw.target, condition: raw.condition))
+        alphas = diffusion.schedule.cumulativeAlphas
+        var description = autoencoder.description
+        description.kind = configuration.model
+        description.diffusion = diffusion
+        description.training = TrainingSummary(
+            steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)
+        description.program = programVersion
+        model = Model(description, seed: configuration.seed)
+        for (own, given) in zip(model.autoencoderStore.parameters, autoencoder.autoencoderStore.parameters) { own.value = given.value }
+        guard let network = model.network else { preconditionFailure("a model described with a diffusion network has one") }
+        self.network = network
+    }
+
+    /// The model being trained, with the weights as they are.
+    package func currentModel() -> Model { model }
+
+    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+        let size = configuration.batchSize
+        var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
+        let windows = try drawWindows(batch: batch, &random)
+        // Stratified over 1 … T − 1: each sample of the batch draws from its own share of the range.
+        let range = Double(diffusion.schedule.steps - 1)
+        let timesteps = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
+        let error = squaredError(windows, timesteps: timesteps, noise: random.normal(windows.target.shape))
+        let values = error.mean(axes: [1, 2, 3]).values
+        var parts: [String: Double] = [:]
+        for quartile in 0..<4 {
+            let members = timesteps.indices.filter { timesteps[$0] * 4 / diffusion.schedule.steps == quartile }
+            guard !members.isEmpty else { continue }
+            parts["loss_quartile_\(quartile + 1)"] = members.reduce(0) { $0 + Double(values[$1]) } / Double(members.count)
+        }
+        return (error.mean(), parts)
+    }
+
+    /// The same noise and timesteps at every validation.
+    package func validationLoss() throws -> Double? {
+        guard let latents = validationLatents else { return nil }
+        var random = Random(seed: 0, name: "validation")
+        let count = latents.target.shape[0]
+        var total = 0.0
+        for start in stride(from: 0, to: count, by: 8) {
+            let range = start..<min(count, start + 8)
+            let part = (target: latents.target.sliced(axis: 0, range: range), condition: latents.condition.sliced(axis: 0, range: range))
+            let timesteps = range.map { 1 + ($0 * 2 + 1) * (diffusion.schedule.steps - 1) / (2 * count) }
+            total += Double(squaredError(part, timesteps: timesteps, noise: random.normal(part.target.shape)).mean().item) * Double(range.count)
+        }
+        return total / Double(count)
+    }
+
+    package func sample() throws -> [(title: String, image: Image)] {
+        let collection = validationCollection ?? self.collection
+        let crop = collection.fixedCrops(1, size: configuration.cropSize, seed: 0)
+        let truth = Image(try collection.fields(crop))
+        let low = truth.blockMean(by: model.scale)
+        let result = try SuperResolver(model).superResolve(low, options: SuperResolver.Options(consistency: 1))
+        return [("LR", low.replicate(by: model.scale)), ("super-resolved", result), ("HR", truth)]
+    }
+
+    package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
+        model.description.training = training
+        try model.write(to: url, networkValues: values)
+    }
+
+    /// (prediction − target)² of every latent value.
+    private func squaredError(_ latents: Latents, timesteps: [Int], noise: Tensor) -> Tensor {
+        func column(_ value: (Double) -> Double) -> Tensor {
+            Tensor(shape: [timesteps.count, 1, 1, 1], values: timesteps.map { Float(value(alphas[$0])) })
+        }
+        let (signal, deviation) = (column { $0.squareRoot() }, column { (1 - $0).squareRoot() })
+        let noisy = signal * latents.target + deviation * noise
+        let prediction = network(noisy, condition: latents.condition, timesteps: timesteps)
+        return (prediction - diffusion.prediction.target(clean: latents.target, noise: noise, signal: signal, deviation: deviation)).squared()
+    }
+
+    private func drawWindows(batch: Int, _ random: inout Random) throws -> Latents {
+        if !fixedCrops.isEmpty { return try encode(collection.batch(configuration, fixed: fixedCrops, &random), of: collection) }
+        let pool = try latents(generation: batch / (configuration.latentRefresh * configuration.accumulate))
+        let side = configuration.cropSize / configuration.autoencoder.factor
+        var targets: [Tensor] = []
+        var conditions: [Tensor] = []
+        for _ in 0..<configuration.batchSize {
+            let crop = random.integer(below: pool.target.shape[0])
+            let (row, column) = (random.integer(below: pool.target.shape[1] - side + 1), random.integer(below: pool.target.shape[2] - side + 1))
+            func window(_ x: Tensor) -> Tensor {
+                x.sliced(axis: 0, range: crop..<crop + 1).sliced(axis: 1, range: row..<row + side).sliced(axis: 2, range: column..<column + side)
+            }
+            targets.append(window(pool.target))
+            conditions.append(window(pool.condition))
+        }
+        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0))
+    }
+
+    /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
+    private func latents(generation: Int) throws -> Latents {
+        if let encoded, encoded.generation == generation { return encoded.latents }
+        encoded = nil
+        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
+        let crops = (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+        let latents = try Tape.withoutRecording { try encode(crops, of: collection) }
+        encoded = (generation, latents)
+        return latents
+    }
+
+    private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {
+        let raw = try Self.encode(crops, of: collection, by: model)
+        return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition))
+    }
+
+    private static func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model) throws -> Latents {
+        var targets: [Tensor] = []
+        var conditions: [Tensor] = []
+        for crop in crops {
+            let field = try collection.fields([crop])
+            let normalization = model.description.normalization
+            let low = model.autoencoder.encode(normalization.normalize(replicatedBlockMean(field, scale: model.scale)))
+            targets.append(model.autoencoder.encode(normalization.normalize(field)) - low)
+            conditions.append(low)
+        }
+        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0))
+    }
+}

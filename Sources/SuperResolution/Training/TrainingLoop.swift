@@ -1,0 +1,227 @@
+import Foundation
+import Groundwork
+import SolarImage
+import TensorCore
+
+/// What a training loop tells while it runs.
+public struct TrainingProgress: Sendable {
+    /// Steps done, and steps in all.
+    public let step, steps: Int
+    /// The mean loss since the last log line.
+    public let loss: Double
+    public let cropsPerSecond: Double
+    /// Seconds until the end, at the rate so far.
+    public let secondsLeft: Double
+    /// The last validation's loss.
+    public let validationLoss: Double?
+}
+
+/// How a training loop ended.
+public enum TrainingOutcome: Sendable, Equatable {
+    case finished
+    /// No validation was better for `patience` times.
+    case stoppedEarly(bestStep: Int)
+    /// `max-hours` passed.
+    case timeIsUp
+    /// The user asked to stop.
+    case interrupted
+}
+
+/// Runs a task's steps: learning rate, gradients, optimiser, averages, log, validation, checkpoints.
+package struct TrainingLoop {
+    private let configuration: TrainingConfiguration
+    private let task: any TrainingTask
+    private let folder: RunFolder
+    /// Steps between lines of the log.
+    private let logEvery = 20
+
+    package init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder) {
+        (self.configuration, self.task, self.folder) = (configuration, task, folder)
+    }
+
+    /// Steps in all: as configured, or as many as the epochs take.
+    package var steps: Int {
+        configuration.epochs.map { max(1, $0 * task.imageCount / (configuration.batchSize * configuration.accumulate)) } ?? configuration.steps
+    }
+
+    /// Trains from the last checkpoint, if there is one, or from the start.
+    /// - Parameters:
+    ///   - report: called after each step.
+    ///   - shouldStop: asked after each step.
+    /// - Throws: `Failure`: `.diverged` if a loss is not finite; what reading crops and writing files throw.
+    package func run(report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
+        let store = task.store
+        let parameters = store.parameters
+        let optimizer = AdamW(parameters, learningRate: configuration.learningRate, weightDecay: configuration.weightDecay)
+        let averages = ExponentialMovingAverage(parameters, decay: configuration.emaDecay)
+        var progress = Checkpoint.Progress()
+        if FileManager.default.fileExists(atPath: folder.last.path) {
+            progress = try Checkpoint.read(folder.last, store: store, averages: averages, optimizer: optimizer)
+        }
+        var log = try MetricsLog(folder.metrics, keepingUpTo: progress.step)
+        let steps = steps
+        let start = ContinuousClock.now
+        let (firstStep, secondsBefore) = (progress.step, progress.seconds)
+        var sums = Sums()
+        var validationLoss = log.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
+        func elapsed() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+        func save() throws {
+            progress.seconds = secondsBefore + elapsed()
+            try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, to: folder.last)
+        }
+
+        var outcome = TrainingOutcome.finished
+        while progress.step < steps {
+            optimizer.learningRate = learningRate(step: progress.step, of: steps)
+            let (loss, gradientNorm) = try step(progress.step, parameters, optimizer, &sums)
+            progress.step += 1
+            // The average follows closely at first: early weights are not worth remembering.
+            averages.update(decay: min(configuration.emaDecay, Float(1 + progress.step) / Float(10 + progress.step)))
+            sums.add(loss: loss, gradientNorm: gradientNorm)
+
+            let rate = Double((progress.step - firstStep) * configuration.batchSize * configuration.accumulate) / max(1e-9, elapsed())
+            let isLast = progress.step == steps
+            if progress.step % logEvery == 0 || isLast {
+                var line = sums.means
+                line["step"] = Double(progress.step)
+                line["learning_rate"] = Double(optimizer.learningRate)
+                line["crops_per_second"] = rate
+                line["seconds"] = secondsBefore + elapsed()
+                try log.append(line)
+            }
+            if configuration.validateEvery > 0, progress.step % configuration.validateEvery == 0 || isLast {
+                if let value = try averages.withAverages({ try task.validationLoss() }) {
+                    validationLoss = value
+                    try log.append(["step": Double(progress.step), "validation_loss": value])
+                    if value < progress.bestLoss ?? .infinity {
+                        (progress.bestLoss, progress.bestStep, progress.stale) = (value, progress.step, 0)
+                        try writeModel(progress, averages, to: folder.best)
+                    } else {
+                        progress.stale += 1
+                    }
+                }
+                try writePictures(log, averages, step: progress.step)
+            }
+            report(
+                TrainingProgress(
+                    step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
+                    secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate, validationLoss: validationLoss))
+            if progress.step % logEvery == 0 { sums = Sums() }
+            if progress.step % configuration.saveEvery == 0 || isLast {
+                try save()
+                try keepCopy(of: progress.step)
+            }
+            if configuration.patience > 0, progress.stale >= configuration.patience, let best = progress.bestStep {
+                outcome = .stoppedEarly(bestStep: best)
+            } else if shouldStop() {
+                outcome = .interrupted
+            } else if let hours = configuration.maxHours, secondsBefore + elapsed() >= hours * 3600 {
+                outcome = .timeIsUp
+            }
+            if outcome != .finished {
+                try save()
+                break
+            }
+        }
+        if progress.bestStep == nil {
+            try writeModel(progress, averages, to: folder.model)
+        } else {
+            try copy(folder.best, to: folder.model)
+        }
+        try writePictures(log, averages, step: progress.step)
+        return outcome
+    }
+
+    /// One optimiser step over the accumulated batches.
+    private func step(_ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ sums: inout Sums) throws -> (loss: Double, gradientNorm: Double) {
+        var gradients = GradientStore()
+        var total = 0.0
+        for part in 0..<configuration.accumulate {
+            var parts: [String: Double] = [:]
+            let (value, gradient) = try valueWithGradient(at: parameters) {
+                let (loss, named) = try task.loss(batch: step * configuration.accumulate + part)
+                parts = named
+                return configuration.accumulate == 1 ? loss : loss / Float(configuration.accumulate)
+            }
+            total += Double(value.item)
+            sums.add(parts: parts)
+            gradients.accumulate(gradient)
+        }
+        let limit = configuration.clipNorm > 0 ? configuration.clipNorm : .infinity
+        let norm = gradients.clip(to: limit, parameters: parameters)
+        guard total.isFinite, norm.isFinite else {
+            throw Failure(
+                .diverged, "training diverged at step \(step + 1): the loss is \(total), the gradient's norm \(norm)",
+                remedy: "resume from the last checkpoint with a lower learning rate")
+        }
+        optimizer.update(gradients)
+        return (total, Double(norm))
+    }
+
+    private func learningRate(step: Int, of steps: Int) -> Float {
+        let warmup = configuration.warmup > 0 ? min(1, Double(step + 1) / Double(configuration.warmup)) : 1
+        let decay =
+            switch configuration.schedule {
+            case .constant: 1.0
+            case .cosine: 0.5 * (1 + cos(.pi * Double(step) / Double(steps)))
+            }
+        return configuration.learningRate * Float(warmup * decay)
+    }
+
+    private func writeModel(_ progress: Checkpoint.Progress, _ averages: ExponentialMovingAverage, to url: URL) throws {
+        try task.writeModel(
+            values: averages.averages,
+            training: TrainingSummary(
+                steps: progress.step, batchSize: configuration.batchSize * configuration.accumulate, seed: configuration.seed, images: task.imageCount,
+                validationLoss: progress.bestLoss), to: url)
+    }
+
+    /// The learning curve and a picture of what the averaged weights give now.
+    private func writePictures(_ log: MetricsLog, _ averages: ExponentialMovingAverage, step: Int) throws {
+        func series(_ name: String, _ key: String) -> LinePlot.Series {
+            LinePlot.Series(name: name, points: log.lines.compactMap { line in line[key].map { (line["step"] ?? 0, $0) } })
+        }
+        try LinePlot(
+            title: "\(configuration.model.rawValue), preset \(configuration.preset.rawValue)", xLabel: "step", yLabel: "loss",
+            series: [series("training", "loss"), series("validation", "validation_loss")]
+        ).write(to: folder.curve, overwrite: true)
+        let panels = try averages.withAverages { try task.sample() }.map { MagnetogramFigure.Panel($0.image, title: $0.title) }
+        try MagnetogramFigure(panels).write(to: folder.samples.appendingPathComponent(String(format: "step-%08d.png", step)), overwrite: true)
+    }
+
+    private func keepCopy(of step: Int) throws {
+        guard configuration.keepLast > 0 else { return }
+        try copy(folder.last, to: folder.checkpoint(step: step))
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.checkpoints.path)) ?? []
+        for name in names.filter({ $0.hasPrefix("step-") }).sorted().dropLast(configuration.keepLast) {
+            try? FileManager.default.removeItem(at: folder.checkpoints.appendingPathComponent(name))
+        }
+    }
+
+    private func copy(_ source: URL, to target: URL) throws {
+        try writeAtomically(to: target) { temporary in
+            do {
+                try FileManager.default.copyItem(at: source, to: temporary)
+            } catch {
+                throw Failure(.cannotWrite, "cannot be written", at: target.path, found: error.localizedDescription)
+            }
+        }
+    }
+}
+
+/// Means of what is logged, since the last line.
+private struct Sums {
+    private var values: [String: (sum: Double, count: Int)] = [:]
+
+    mutating func add(loss: Double, gradientNorm: Double) { add(parts: ["loss": loss, "gradient_norm": gradientNorm]) }
+
+    mutating func add(parts: [String: Double]) {
+        for (key, value) in parts {
+            values[key, default: (0, 0)].sum += value
+            values[key, default: (0, 0)].count += 1
+        }
+    }
+
+    var means: [String: Double] { values.mapValues { $0.sum / Double($0.count) } }
+    var mean: Double { means["loss"] ?? .nan }
+}

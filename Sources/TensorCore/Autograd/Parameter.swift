@@ -1,0 +1,9 @@
+/// A value that training changes. Its identity, not its value, is the key of gradients and of an optimiser's state.
+public final class Parameter: @unchecked Sendable {
+    /// The value without history. Set by optimisers and by loading.
+    public var value: Tensor
+
+    public init(_ value: Tensor) {
+        self.value = value.detached
+    }
+}

@@ -1,0 +1,155 @@
+/// What was computed, in order, with the rule that carries a gradient back through each step.
+///
+/// A tape exists only inside ``valueWithGradient(at:_:)``. Outside it nothing is recorded and nothing is kept.
+package final class Tape: @unchecked Sendable {
+    /// The place of a value on a tape.
+    package struct Node: Sendable {
+        fileprivate let tape: ObjectIdentifier
+        fileprivate let index: Int
+    }
+
+    /// Takes the gradient of a result and, for each input, whether its gradient is wanted; gives the inputs' gradients.
+    package typealias Pullback = (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
+
+    private struct Record {
+        /// Indices on this tape; nil for inputs that were not recorded.
+        var inputs: [Int?]
+        var pullback: Pullback?
+    }
+
+    /// The tape that operations record on, if any.
+    @TaskLocal package static var current: Tape?
+
+    private var records: [Record] = []
+    private var leaves: [ObjectIdentifier: Int] = [:]
+    private let parameters: Set<ObjectIdentifier>
+
+    fileprivate init(parameters: [Parameter]) {
+        self.parameters = Set(parameters.map(ObjectIdentifier.init))
+    }
+
+    /// The parameter's value, recorded if its gradient is wanted.
+    fileprivate func leaf(_ parameter: Parameter) -> Tensor {
+        let key = ObjectIdentifier(parameter)
+        guard parameters.contains(key) else { return parameter.value }
+        var tensor = parameter.value
+        if let index = leaves[key] {
+            tensor.node = Node(tape: ObjectIdentifier(self), index: index)
+        } else {
+            tensor.node = append(Record(inputs: [], pullback: nil))
+            leaves[key] = records.count - 1
+        }
+        return tensor
+    }
+
+    fileprivate func record(_ result: Tensor, inputs: [Tensor], pullback: @escaping Pullback) -> Tensor {
+        let indices = inputs.map { input in input.node.flatMap { $0.tape == ObjectIdentifier(self) ? $0.index : nil } }
+        guard indices.contains(where: { $0 != nil }) else { return result }
+        var result = result
+        result.node = append(Record(inputs: indices, pullback: pullback))
+        return result
+    }
+
+    private func append(_ record: Record) -> Node {
+        records.append(record)
+        return Node(tape: ObjectIdentifier(self), index: records.count - 1)
+    }
+
+    /// Walks the tape backwards from `result`. Each record is dropped once its gradient has passed, and with it what it kept alive.
+    fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter]) -> GradientStore {
+        var store = GradientStore()
+        guard let last = result.node?.index else { return store }
+        var gradients = [Tensor?](repeating: nil, count: records.count)
+        gradients[last] = seed
+        for index in stride(from: records.count - 1, through: 0, by: -1) {
+            guard let pullback = records[index].pullback else { continue }
+            records[index].pullback = nil
+            let inputs = records[index].inputs
+            guard let gradient = gradients[index] else { continue }
+            gradients[index] = nil
+            for (input, contribution) in zip(inputs, pullback(gradient, inputs.map { $0 != nil })) {
+                guard let input, let contribution else { continue }
+                if gradients[input] == nil {
+                    gradients[input] = contribution.detached
+                } else {
+                    gradients[input]?.accumulate(contribution)
+                }
+            }
+        }
+        for parameter in parameters {
+            if let index = leaves[ObjectIdentifier(parameter)] { store[parameter] = gradients[index] }
+        }
+        return store
+    }
+}
+
+extension Tensor {
+    /// Notes how this value came from `inputs`, if a tape is running and one of them is on it.
+    package func recorded(from inputs: [Tensor], pullback: @escaping Tape.Pullback) -> Tensor {
+        guard let tape = Tape.current else { return self }
+        return tape.record(self, inputs: inputs, pullback: pullback)
+    }
+}
+
+extension Parameter {
+    /// The value to compute with: inside ``valueWithGradient(at:_:)`` its use is recorded.
+    public var tensor: Tensor { Tape.current?.leaf(self) ?? value }
+}
+
+/// Gradients by parameter.
+public struct GradientStore: Sendable {
+    private var gradients: [ObjectIdentifier: Tensor] = [:]
+
+    public init() {}
+
+    /// The gradient of `parameter`, shaped as its value; nil if the result does not depend on it.
+    public subscript(parameter: Parameter) -> Tensor? {
+        get { gradients[ObjectIdentifier(parameter)] }
+        set { gradients[ObjectIdentifier(parameter)] = newValue }
+    }
+
+    /// Adds the gradients of another store, as for a batch worked on in parts.
+    public mutating func accumulate(_ other: GradientStore) {
+        gradients.merge(other.gradients) { own, others in
+            var sum = own
+            sum.accumulate(others)
+            return sum
+        }
+    }
+}
+
+/// The value of `body` and its gradient with respect to `parameters`.
+///
+/// `body` must give one value, shape `[]` or `[1]`, and read parameters through ``Parameter/tensor``.
+public func valueWithGradient(at parameters: [Parameter], _ body: () throws -> Tensor) rethrows -> (value: Tensor, gradients: GradientStore) {
+    let tape = Tape(parameters: parameters)
+    let result = try Tape.$current.withValue(tape, operation: body)
+    precondition(result.count == 1, "valueWithGradient: the result must be one value, not shape \(result.shape)")
+    return (result.detached, tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters))
+}
+
+/// Computes `body` without keeping what its backward pass needs: that is computed again when the gradient comes back.
+///
+/// - Parameters:
+///   - inputs: every recorded tensor that `body` uses; it gets them as its argument.
+///   - parameters: every parameter that `body` uses.
+public func checkpoint(_ inputs: [Tensor], parameters: [Parameter], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+    guard Tape.current != nil else { return body(inputs) }
+    let result = Tape.$current.withValue(nil) { body(inputs.map(\.detached)) }
+    let values = inputs.map(\.detached)
+    return result.recorded(from: inputs + parameters.map(\.tensor)) { gradient, _ in
+        let leaves = values.map { Parameter($0) }
+        let all = leaves + parameters
+        let tape = Tape(parameters: all)
+        let again = Tape.$current.withValue(tape) { body(leaves.map(\.tensor)) }
+        let store = tape.gradients(of: again, seed: gradient, parameters: all)
+        return all.map { store[$0] }
+    }
+}
+
+extension Tape {
+    /// Runs `body` as if no tape were running.
+    package static func withoutRecording<Result>(_ body: () throws -> Result) rethrows -> Result {
+        try $current.withValue(nil, operation: body)
+    }
+}

@@ -1,0 +1,79 @@
+/// A linear map of the last dimension with a bias; `weight [outputs, inputs]`, `bias [outputs]`.
+public struct Linear {
+    public let weight: Parameter
+    public let bias: Parameter
+
+    /// Initial values as PyTorch's: uniform in ±1/√inputs.
+    public init(_ inputs: Int, _ outputs: Int, in scope: Scope) {
+        let bound = 1 / Float(inputs).squareRoot()
+        weight = scope.parameter("weight", [outputs, inputs], .uniform(bound: bound))
+        bias = scope.parameter("bias", [outputs], .uniform(bound: bound))
+    }
+
+    /// `[…, inputs]` → `[…, outputs]`
+    public func callAsFunction(_ x: Tensor) -> Tensor { linear(x, weight: weight.tensor, bias: bias.tensor) }
+}
+
+/// A two-dimensional convolution; `weight [height, width, inputs, outputs]` (on disk `[outputs, inputs, height, width]`), `bias [outputs]`.
+public struct Convolution {
+    public let weight: Parameter
+    public let bias: Parameter?
+    private let stride: Int
+    private let padding: Padding
+
+    /// Initial values as PyTorch's: uniform in ±1/√(inputs·kernel²), or all zero.
+    /// - Parameter padding: by default what keeps the size at stride 1.
+    public init(
+        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, hasBias: Bool = true, startsAtZero: Bool = false, in scope: Scope
+    ) {
+        let bound = startsAtZero ? 0 : 1 / Float(inputs * kernel * kernel).squareRoot()
+        weight = scope.parameter("weight", [kernel, kernel, inputs, outputs], layout: .convolution, .uniform(bound: bound))
+        bias = hasBias ? scope.parameter("bias", [outputs], .uniform(bound: bound)) : nil
+        self.stride = stride
+        self.padding = padding ?? Padding(kernel / 2)
+    }
+
+    /// `[batch, height, width, inputs]` → `[batch, height', width', outputs]`
+    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x, weight: weight.tensor, bias: bias?.tensor, stride: stride, padding: padding) }
+}
+
+/// Group normalisation with `weight [channels]` and `bias [channels]`.
+public struct GroupNorm {
+    private let weight, bias: Parameter
+    private let groups: Int
+    private let epsilon: Float
+
+    public init(_ channels: Int, groups: Int, epsilon: Float = 1e-5, in scope: Scope) {
+        weight = scope.parameter("weight", [channels], .constant(1))
+        bias = scope.parameter("bias", [channels], .constant(0))
+        (self.groups, self.epsilon) = (groups, epsilon)
+    }
+
+    /// `[batch, …, channels]` → the same
+    public func callAsFunction(_ x: Tensor) -> Tensor { groupNorm(x, groups: groups, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon) }
+}
+
+/// Layer normalisation with `weight [channels]` and `bias [channels]`.
+public struct LayerNorm {
+    private let weight, bias: Parameter
+
+    public init(_ channels: Int, in scope: Scope) {
+        weight = scope.parameter("weight", [channels], .constant(1))
+        bias = scope.parameter("bias", [channels], .constant(0))
+    }
+
+    /// `[…, channels]` → the same
+    public func callAsFunction(_ x: Tensor) -> Tensor { layerNorm(x, weight: weight.tensor, bias: bias.tensor) }
+}
+
+/// Root-mean-square normalisation per pixel with `weight [channels]`.
+public struct RMSNorm {
+    private let weight: Parameter
+
+    public init(_ channels: Int, in scope: Scope) {
+        weight = scope.parameter("weight", [channels], .constant(1))
+    }
+
+    /// `[…, channels]` → the same
+    public func callAsFunction(_ x: Tensor) -> Tensor { rmsNorm(x, weight: weight.tensor) }
+}

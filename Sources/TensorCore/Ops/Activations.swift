@@ -1,0 +1,18 @@
+import VectorKernels
+
+extension Tensor {
+    /// max(x, 0)
+    public func relu() -> Tensor { activation(vector_relu, gradient: vector_relu_gradient) }
+
+    /// x·σ(x), the sigmoid linear unit (Elfwing et al. 2018).
+    public func silu() -> Tensor { activation(vector_silu, gradient: vector_silu_gradient) }
+
+    /// x·Φ(x) with the normal distribution's Φ in its exact form by erf (Hendrycks & Gimpel 2016, equation 1).
+    public func gelu() -> Tensor { activation(vector_gelu, gradient: vector_gelu_gradient) }
+
+    /// arcsinh(x). Nothing is recorded: it is for input fields, not for what a network gives.
+    package func inverseHyperbolicSine() -> Tensor { elementwise(vector_inverse_hyperbolic_sine) }
+
+    /// sinh(x)
+    public func hyperbolicSine() -> Tensor { activation(vector_hyperbolic_sine, gradient: vector_hyperbolic_sine_gradient) }
+}

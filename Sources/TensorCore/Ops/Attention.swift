@@ -1,0 +1,117 @@
+import Foundation
+import Groundwork
+import VectorKernels
+
+/// Multi-head scaled dot-product self-attention (Vaswani et al. 2017, equation 1), blocked with a running softmax (Dao et al. 2022):
+/// no matrix of tokens × tokens is ever held, forward or backward.
+///
+/// - Parameters:
+///   - queriesKeysValues: `[batch, tokens, 3·channels]`, the three side by side as PyTorch's packed projection gives them;
+///     head `h` owns channels `h·channels/heads ..< (h + 1)·channels/heads` of each.
+///   - heads: divides the channels.
+/// - Returns: `[batch, tokens, channels]`
+public func attention(queriesKeysValues x: Tensor, heads: Int) -> Tensor {
+    precondition(
+        x.shape.count == 3 && x.shape[2] % (3 * heads) == 0, "attention: input \(x.shape) does not hold queries, keys and values of \(heads) heads")
+    let pass = AttentionPass(x, heads: heads)
+    let (result, logSums) = pass.forward()
+    return result.recorded(from: [x]) { gradient, _ in [pass.backward(gradient, result: result, logSums: logSums)] }
+}
+
+private struct AttentionPass {
+    let x: Tensor
+    let batch, tokens, channels, heads, width: Int
+    let scale: Float
+    /// Rows of queries, and of keys, worked on at a time: a block of scores is 64 KiB.
+    let block = 128
+
+    init(_ x: Tensor, heads: Int) {
+        (self.x, self.heads) = (x, heads)
+        (batch, tokens, channels) = (x.shape[0], x.shape[1], x.shape[2] / 3)
+        width = channels / heads
+        scale = 1 / Float(width).squareRoot()
+    }
+
+    private var blocks: Int { (tokens + block - 1) / block }
+
+    /// Queries (0), keys (1) or values (2) of a head, from `token` on.
+    private func part(_ index: Int, of tensor: Tensor, image: Int, head: Int, token: Int) -> Matrix {
+        Matrix(pointer: tensor.pointer + (image * tokens + token) * 3 * channels + index * channels + head * width, stride: 3 * channels)
+    }
+
+    private func output(_ tensor: Tensor, image: Int, head: Int, token: Int) -> Matrix {
+        Matrix(pointer: tensor.pointer + (image * tokens + token) * channels + head * width, stride: channels)
+    }
+
+    private func transposed(_ matrix: Matrix) -> Matrix {
+        Matrix(pointer: matrix.pointer, stride: matrix.stride, isTransposed: true)
+    }
+
+    /// The result and, for each head and token, the logarithm of the sum of its exponentials, `[batch · heads · tokens]`.
+    func forward() -> (result: Tensor, logSums: Tensor) {
+        let result = Tensor(uninitialized: [batch, tokens, channels])
+        let logSums = Tensor(uninitialized: [batch * heads * tokens])
+        Parallel.forEach(batch * heads * blocks) { task in
+            let (pair, start) = (task / blocks, task % blocks * block)
+            let (image, head) = (pair / heads, pair % heads)
+            let rows = min(block, tokens - start)
+            let scores = Storage(count: block * block + 3 * block)
+            let (maximum, sum, correction) = (scores.pointer + block * block, scores.pointer + block * (block + 1), scores.pointer + block * (block + 2))
+            vector_fill(rows, -.greatestFiniteMagnitude, maximum)
+            vector_fill(rows, 0, sum)
+            let target = output(result, image: image, head: head, token: start)
+            for other in stride(from: 0, to: tokens, by: block) {
+                let keys = min(block, tokens - other)
+                let matrix = Matrix(pointer: scores.pointer, stride: block)
+                multiply(
+                    part(0, of: x, image: image, head: head, token: start), transposed(part(1, of: x, image: image, head: head, token: other)),
+                    into: matrix, m: rows, n: keys, k: width)
+                vector_softmax_block(rows, keys, block, scale, scores.pointer, maximum, sum, correction)
+                if other > 0 { vector_scale_rows(rows, width, channels, correction, target.pointer) }
+                multiply(
+                    matrix, part(2, of: x, image: image, head: head, token: other), into: target, m: rows, n: width, k: keys, beta: other > 0 ? 1 : 0)
+            }
+            for row in 0..<rows {
+                logSums.pointer[pair * tokens + start + row] = maximum[row] + logf(sum[row])
+                correction[row] = 1 / sum[row]
+            }
+            vector_scale_rows(rows, width, channels, correction, target.pointer)
+            withExtendedLifetime(scores) {}
+        }
+        return (result, logSums)
+    }
+
+    /// A head's gradients belong to one task, which walks its blocks in order.
+    func backward(_ gradient: Tensor, result: Tensor, logSums: Tensor) -> Tensor {
+        let target = Tensor(zeros: x.shape)
+        Parallel.forEach(batch * heads) { pair in
+            let (image, head) = (pair / heads, pair % heads)
+            let scratch = Storage(count: 2 * block * block + block)
+            let scores = Matrix(pointer: scratch.pointer, stride: block)
+            let slopes = Matrix(pointer: scratch.pointer + block * block, stride: block)
+            let delta = scratch.pointer + 2 * block * block
+            for start in stride(from: 0, to: tokens, by: block) {
+                let rows = min(block, tokens - start)
+                let queries = part(0, of: x, image: image, head: head, token: start)
+                let outer = output(gradient, image: image, head: head, token: start)
+                let value = output(result, image: image, head: head, token: start)
+                for row in 0..<rows { delta[row] = Float(vector_dot(width, outer.pointer + row * channels, value.pointer + row * channels)) }
+                for other in stride(from: 0, to: tokens, by: block) {
+                    let keys = min(block, tokens - other)
+                    let keyPart = part(1, of: x, image: image, head: head, token: other)
+                    multiply(queries, transposed(keyPart), into: scores, m: rows, n: keys, k: width)
+                    vector_softmax_from_log_sum(rows, keys, block, scale, logSums.pointer + pair * tokens + start, scores.pointer)
+                    multiply(
+                        transposed(scores), outer, into: part(2, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows, beta: 1)
+                    multiply(outer, transposed(part(2, of: x, image: image, head: head, token: other)), into: slopes, m: rows, n: keys, k: width)
+                    vector_softmax_gradient(rows, keys, block, scale, scores.pointer, delta, slopes.pointer)
+                    multiply(slopes, keyPart, into: part(0, of: target, image: image, head: head, token: start), m: rows, n: width, k: keys, beta: 1)
+                    multiply(
+                        transposed(slopes), queries, into: part(1, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows, beta: 1)
+                }
+            }
+            withExtendedLifetime(scratch) {}
+        }
+        return target
+    }
+}

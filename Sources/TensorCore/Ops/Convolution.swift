@@ -1,0 +1,139 @@
+import Groundwork
+import VectorKernels
+
+/// Rows and columns of zeros around an image.
+public struct Padding: Sendable, Equatable {
+    public var top, bottom, left, right: Int
+
+    public init(top: Int, bottom: Int, left: Int, right: Int) {
+        (self.top, self.bottom, self.left, self.right) = (top, bottom, left, right)
+    }
+
+    /// The same on every side.
+    public init(_ size: Int) { self.init(top: size, bottom: size, left: size, right: size) }
+}
+
+/// Two-dimensional convolution (cross-correlation, as in every deep-learning library).
+///
+/// - Parameters:
+///   - x: `[batch, height, width, inputs]`
+///   - weight: `[kernel height, kernel width, inputs, outputs]`
+///   - bias: `[outputs]`
+/// - Returns: `[batch, (height + top + bottom − kernel height) / stride + 1, likewise, outputs]`
+public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = Padding(0)) -> Tensor {
+    precondition(
+        x.shape.count == 4 && weight.shape.count == 4 && x.shape[3] == weight.shape[2] && bias.map { $0.shape == [weight.shape[3]] } ?? true,
+        "convolution: input \(x.shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit")
+    let geometry = ConvolutionGeometry(input: x.shape, weight: weight.shape, stride: stride, padding: padding)
+    return geometry.forward(x, weight, bias).recorded(from: [x, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
+        var gradients: [Tensor?] = [
+            wanted[0] ? geometry.inputGradient(gradient, weight) : nil, wanted[1] ? geometry.weightGradient(gradient, x) : nil,
+        ]
+        if bias != nil { gradients.append(wanted[2] ? columnSums(gradient, columns: geometry.outputs) : nil) }
+        return gradients
+    }
+}
+
+/// Convolution as matrix products over blocks of patches (im2col) that stay in the cache.
+private struct ConvolutionGeometry {
+    let batch, height, width, inputs: Int
+    let kernelHeight, kernelWidth, outputs: Int
+    let outputHeight, outputWidth: Int
+    let stride: Int
+    let padding: Padding
+
+    init(input: [Int], weight: [Int], stride: Int, padding: Padding) {
+        (batch, height, width, inputs) = (input[0], input[1], input[2], input[3])
+        (kernelHeight, kernelWidth, outputs) = (weight[0], weight[1], weight[3])
+        (self.stride, self.padding) = (stride, padding)
+        let (tall, wide) = (height + padding.top + padding.bottom - kernelHeight, width + padding.left + padding.right - kernelWidth)
+        precondition(stride > 0 && tall >= 0 && wide >= 0, "convolution: input \(input) is smaller than the kernel \(weight)")
+        (outputHeight, outputWidth) = (tall / stride + 1, wide / stride + 1)
+    }
+
+    private var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == Padding(0) }
+    private var taps: Int { kernelHeight * kernelWidth }
+
+    /// Pixels whose patches take about 256 KiB, half of a common second-level cache.
+    private func block(patch: Int) -> Int { min(1024, max(32, 65536 / patch)) }
+
+    func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
+        let result = Tensor(uninitialized: [batch, outputHeight, outputWidth, outputs])
+        let pixels = batch * outputHeight * outputWidth
+        if isPointwise {
+            denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: pixels, inputs: inputs, outputs: outputs)
+            return result
+        }
+        let patch = taps * inputs
+        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
+            let patches = Storage(count: block.count * patch)
+            gather(x, block, into: patches.pointer)
+            let target = result.pointer + block.lowerBound * outputs
+            multiply(
+                Matrix(pointer: patches.pointer, stride: patch), Matrix(pointer: weight.pointer, stride: outputs),
+                into: Matrix(pointer: target, stride: outputs), m: block.count, n: outputs, k: patch)
+            if let bias { vector_add(block.count, outputs, target, outputs, 1, bias.pointer, 0, 1, target) }
+            withExtendedLifetime(patches) {}
+        }
+        return result
+    }
+
+    private func gather(_ x: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
+        image_gather_patches(
+            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride, padding.top,
+            padding.left, 0, patches)
+    }
+
+    /// The gradient with respect to the input: each input pixel gathers the output pixels that saw it, times the transposed weights.
+    func inputGradient(_ gradient: Tensor, _ weight: Tensor) -> Tensor {
+        let result = Tensor(uninitialized: [batch, height, width, inputs])
+        let pixels = batch * height * width
+        if isPointwise {
+            denseProduct(gradient, weight, isTransposed: true, bias: nil, into: result, rows: pixels, inputs: outputs, outputs: inputs)
+            return result
+        }
+        let transposed = Tensor(uninitialized: [taps, outputs, inputs])
+        for tap in 0..<taps { matrix_transpose(inputs, outputs, weight.pointer + tap * inputs * outputs, transposed.pointer + tap * inputs * outputs) }
+        let patch = taps * outputs
+        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
+            let patches = Storage(count: block.count * patch)
+            image_gather_patches(
+                gradient.pointer, outputHeight, outputWidth, outputs, height, width, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
+                padding.top, padding.left, 1, patches.pointer)
+            multiply(
+                Matrix(pointer: patches.pointer, stride: patch), Matrix(pointer: transposed.pointer, stride: inputs),
+                into: Matrix(pointer: result.pointer + block.lowerBound * inputs, stride: inputs), m: block.count, n: inputs, k: patch)
+            withExtendedLifetime(patches) {}
+        }
+        withExtendedLifetime(transposed) {}
+        return result
+    }
+
+    /// The gradient with respect to the weight: patchesᵀ × output gradient, summed over a fixed cut of the pixels into a few parts.
+    func weightGradient(_ gradient: Tensor, _ x: Tensor) -> Tensor {
+        let patch = taps * inputs
+        let pixels = batch * outputHeight * outputWidth
+        let size = block(patch: patch)
+        let blocks = (pixels + size - 1) / size
+        let parts = min(blocks, Parallel.threadCount)
+        let partial = Tensor(zeros: [parts, patch * outputs])
+        Parallel.forEach(parts) { part in
+            let patches = Storage(count: size * patch)
+            for index in blocks * part / parts..<blocks * (part + 1) / parts {
+                let block = index * size..<min(pixels, (index + 1) * size)
+                let source: UnsafeMutablePointer<Float>
+                if isPointwise {
+                    source = x.pointer + block.lowerBound * inputs
+                } else {
+                    gather(x, block, into: patches.pointer)
+                    source = patches.pointer
+                }
+                multiply(
+                    Matrix(pointer: source, stride: patch, isTransposed: true), Matrix(pointer: gradient.pointer + block.lowerBound * outputs, stride: outputs),
+                    into: Matrix(pointer: partial.pointer + part * patch * outputs, stride: outputs), m: patch, n: outputs, k: block.count, beta: 1)
+            }
+            withExtendedLifetime(patches) {}
+        }
+        return summed(partial, over: [0]).viewed(as: [kernelHeight, kernelWidth, inputs, outputs])
+    }
+}

@@ -1,0 +1,130 @@
+import Groundwork
+import VectorKernels
+
+extension Tensor {
+    /// The same values in the same order under another shape; one extent may be −1 and is then found.
+    public func reshaped(to shape: [Int]) -> Tensor {
+        var target = shape
+        if let free = target.firstIndex(of: -1) {
+            let rest = target.reduce(1) { $1 == -1 ? $0 : $0 * $1 }
+            target[free] = rest == 0 ? 0 : count / rest
+        }
+        precondition(target.reduce(1, *) == count, "reshaped: shape \(self.shape) cannot become \(shape)")
+        let original = self.shape
+        return viewed(as: target).recorded(from: [self]) { gradient, _ in [gradient.viewed(as: original)] }
+    }
+
+    /// The part of a tensor where `axis` (negative counts from the end) lies in `range`.
+    public func sliced(axis: Int, range: Range<Int>) -> Tensor {
+        let axis = axis < 0 ? axis + shape.count : axis
+        precondition(
+            shape.indices.contains(axis) && range.lowerBound >= 0 && range.upperBound <= shape[axis], "sliced: \(range) of axis \(axis) is not in \(shape)")
+        let full = shape
+        return copying(axis: axis, range: range).recorded(from: [self]) { gradient, _ in
+            let target = Tensor(zeros: full)
+            copyRuns(from: gradient, to: target, axis: axis, offset: range.lowerBound, intoTarget: true)
+            return [target]
+        }
+    }
+
+    /// Dimensions in another order, as NumPy's `transpose`; for layouts on disk. Nothing is recorded.
+    package func permuted(_ order: [Int]) -> Tensor {
+        precondition(order.sorted() == Array(shape.indices), "permuted: \(order) does not order the dimensions of \(shape)")
+        let result = Tensor(uninitialized: order.map { shape[$0] })
+        var strides = Array(repeating: 1, count: shape.count)
+        for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+        let steps = order.map { strides[$0] }
+        var position = Array(repeating: 0, count: order.count)
+        var source = 0
+        for index in 0..<count {
+            result.pointer[index] = pointer[source]
+            for axis in order.indices.reversed() {
+                position[axis] += 1
+                source += steps[axis]
+                if position[axis] < result.shape[axis] { break }
+                source -= steps[axis] * position[axis]
+                position[axis] = 0
+            }
+        }
+        return result
+    }
+
+    private func copying(axis: Int, range: Range<Int>) -> Tensor {
+        var target = shape
+        target[axis] = range.count
+        let result = Tensor(uninitialized: target)
+        copyRuns(from: self, to: result, axis: axis, offset: range.lowerBound, intoTarget: false)
+        return result
+    }
+}
+
+/// Tensors joined along `axis` (negative counts from the end); the other extents are equal.
+public func concatenate(_ tensors: [Tensor], axis: Int) -> Tensor {
+    precondition(!tensors.isEmpty, "concatenate: no tensors")
+    let axis = axis < 0 ? axis + tensors[0].shape.count : axis
+    var shape = tensors[0].shape
+    for tensor in tensors.dropFirst() {
+        precondition(
+            tensor.shape.count == shape.count && shape.indices.allSatisfy { $0 == axis || tensor.shape[$0] == shape[$0] },
+            "concatenate: shapes \(shape) and \(tensor.shape) differ beside axis \(axis)")
+        shape[axis] += tensor.shape[axis]
+    }
+    let result = Tensor(uninitialized: shape)
+    var offsets: [Int] = []
+    var offset = 0
+    for tensor in tensors {
+        copyRuns(from: tensor, to: result, axis: axis, offset: offset, intoTarget: true)
+        offsets.append(offset)
+        offset += tensor.shape[axis]
+    }
+    let extents = tensors.map { $0.shape[axis] }
+    return result.recorded(from: tensors) { gradient, wanted in
+        zip(offsets, extents).enumerated().map { index, run in
+            wanted[index] ? gradient.sliced(axis: axis, range: run.0..<run.0 + run.1) : nil
+        }
+    }
+}
+
+/// Copies a narrower tensor into a wider one (`intoTarget`) or out of it, at `offset` along `axis`.
+private func copyRuns(from source: Tensor, to target: Tensor, axis: Int, offset: Int, intoTarget: Bool) {
+    let (narrow, wide) = intoTarget ? (source, target) : (target, source)
+    let inner = narrow.shape[(axis + 1)...].reduce(1, *)
+    let run = narrow.shape[axis] * inner
+    let step = wide.shape[axis] * inner
+    let outer = narrow.shape[..<axis].reduce(1, *)
+    Parallel.forEachBlock(of: outer, size: max(1, elementwiseBlock / max(1, run))) { block in
+        for row in block {
+            if intoTarget {
+                (target.pointer + row * step + offset * inner).update(from: source.pointer + row * run, count: run)
+            } else {
+                (target.pointer + row * run).update(from: source.pointer + row * step + offset * inner, count: run)
+            }
+        }
+    }
+}
+
+extension Tensor {
+    /// Overwrites the part of `[1, height, width, channels]` from `row` and `column` on with `[1, rows, columns, channels]`. Nothing is recorded.
+    package mutating func setWindow(_ part: Tensor, row: Int, column: Int) {
+        forEachRow(of: part, row: row, column: column) { source, target, count in target.update(from: source, count: count) }
+    }
+
+    /// Adds to that part instead.
+    package mutating func addWindow(_ part: Tensor, row: Int, column: Int) {
+        forEachRow(of: part, row: row, column: column) { source, target, count in vector_accumulate(count, source, 1, target) }
+    }
+
+    private mutating func forEachRow(
+        of part: Tensor, row: Int, column: Int, _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
+    ) {
+        precondition(
+            shape.count == 4 && part.shape.count == 4 && shape[0] == 1 && part.shape[0] == 1 && shape[3] == part.shape[3] && row >= 0 && column >= 0
+                && row + part.shape[1] <= shape[1] && column + part.shape[2] <= shape[2],
+            "window: \(part.shape) at row \(row), column \(column) is not within \(shape)")
+        makeUnique()
+        let run = part.shape[2] * part.shape[3]
+        for line in 0..<part.shape[1] {
+            body(part.pointer + line * run, pointer + ((row + line) * shape[2] + column) * shape[3], run)
+        }
+    }
+}

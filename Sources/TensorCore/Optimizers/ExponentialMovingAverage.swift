@@ -1,0 +1,36 @@
+import Groundwork
+import VectorKernels
+
+/// A running average of parameters: average ← decay·average + (1 − decay)·value.
+public final class ExponentialMovingAverage {
+    public let decay: Float
+    private let parameters: [Parameter]
+    /// The averages, in the order of the parameters.
+    public package(set) var averages: [Tensor]
+
+    public init(_ parameters: [Parameter], decay: Float) {
+        (self.parameters, self.decay) = (parameters, decay)
+        averages = parameters.map { $0.value.copied() }
+    }
+
+    /// - Parameter decay: overrides the average's own, as for a warm-up.
+    public func update(decay: Float? = nil) {
+        let fraction = 1 - (decay ?? self.decay)
+        for (index, parameter) in parameters.enumerated() {
+            averages[index].makeUnique()
+            let target = averages[index].pointer
+            let value = parameter.value
+            Parallel.forEachBlock(of: value.count, size: elementwiseBlock) { block in
+                vector_interpolate(block.count, value.pointer + block.lowerBound, fraction, target + block.lowerBound)
+            }
+        }
+    }
+
+    /// Runs `body` with the averages in the place of the parameters' values.
+    public func withAverages<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let values = parameters.map(\.value)
+        for (parameter, average) in zip(parameters, averages) { parameter.value = average }
+        defer { for (parameter, value) in zip(parameters, values) { parameter.value = value } }
+        return try body()
+    }
+}

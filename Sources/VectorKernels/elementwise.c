@@ -1,0 +1,101 @@
+#include "VectorKernels.h"
+#include "dispatch.h"
+#include "functions.h"
+#include <math.h>
+
+#define BINARY(NAME, EXPRESSION)                                                                                                                    \
+    DISPATCHED void NAME(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer,               \
+                         size_t b_inner, float *out) {                                                                                              \
+        for (size_t i = 0; i < outer; i++) {                                                                                                        \
+            const float *pa = a + i * a_outer, *pb = b + i * b_outer;                                                                               \
+            float *po = out + i * inner;                                                                                                            \
+            if (a_inner && b_inner) {                                                                                                               \
+                for (size_t j = 0; j < inner; j++) { float x = pa[j], y = pb[j]; po[j] = EXPRESSION; }                                              \
+            } else if (a_inner) {                                                                                                                   \
+                float y = pb[0];                                                                                                                    \
+                for (size_t j = 0; j < inner; j++) { float x = pa[j]; po[j] = EXPRESSION; }                                                         \
+            } else if (b_inner) {                                                                                                                   \
+                float x = pa[0];                                                                                                                    \
+                for (size_t j = 0; j < inner; j++) { float y = pb[j]; po[j] = EXPRESSION; }                                                         \
+            } else {                                                                                                                                \
+                float x = pa[0], y = pb[0];                                                                                                         \
+                for (size_t j = 0; j < inner; j++) po[j] = EXPRESSION;                                                                              \
+            }                                                                                                                                       \
+        }                                                                                                                                           \
+    }
+
+BINARY(vector_add, x + y)
+BINARY(vector_subtract, x - y)
+BINARY(vector_multiply, x * y)
+BINARY(vector_divide, x / y)
+
+DISPATCHED void vector_affine(size_t count, const float *x, float scale, float shift, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] * scale + shift;
+}
+
+DISPATCHED void vector_accumulate(size_t count, const float *x, float scale, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] += x[i] * scale;
+}
+
+DISPATCHED void vector_fill(size_t count, float value, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = value;
+}
+
+DISPATCHED void vector_clamp(size_t count, const float *x, float lower, float upper, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] < lower ? lower : (x[i] > upper ? upper : x[i]);
+}
+
+DISPATCHED void vector_clamp_gradient(size_t count, const float *x, const float *gradient, float lower, float upper, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = (x[i] >= lower && x[i] <= upper) ? gradient[i] : 0.0f;
+}
+
+DISPATCHED void vector_relu(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? x[i] : 0.0f;
+}
+
+DISPATCHED void vector_relu_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : 0.0f;
+}
+
+DISPATCHED void vector_silu(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] * fast_sigmoid(x[i]);
+}
+
+DISPATCHED void vector_silu_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        float s = fast_sigmoid(x[i]);
+        out[i] = gradient[i] * s * (1.0f + x[i] * (1.0f - s));
+    }
+}
+
+DISPATCHED void vector_gelu(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = 0.5f * x[i] * (1.0f + fast_erf(x[i] * 0.70710678f));
+}
+
+DISPATCHED void vector_gelu_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        float cumulative = 0.5f * (1.0f + fast_erf(x[i] * 0.70710678f));
+        float density = 0.39894228f * fast_exp(-0.5f * x[i] * x[i]);
+        out[i] = gradient[i] * (cumulative + x[i] * density);
+    }
+}
+
+DISPATCHED void vector_absolute(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] < 0 ? -x[i] : x[i];
+}
+
+DISPATCHED void vector_absolute_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : (x[i] < 0 ? -gradient[i] : 0.0f);
+}
+
+void vector_inverse_hyperbolic_sine(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = asinhf(x[i]);
+}
+
+void vector_hyperbolic_sine(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = sinhf(x[i]);
+}
+
+void vector_hyperbolic_sine_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = gradient[i] * coshf(x[i]);
+}

@@ -1,0 +1,123 @@
+#ifndef VECTOR_KERNELS_H
+#define VECTOR_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Plain loops over 32-bit floats that the compiler turns into AVX-512, AVX2 and baseline versions chosen when the program is loaded.
+// They know pointers and counts only. `count` is a number of elements; rows are contiguous; outputs may be the same memory as
+// an input of the same extent unless said otherwise.
+
+// MARK: Elementwise, in `elementwise.c`
+
+// out[i, j] = a[i·a_outer + j·a_inner] ∘ b[i·b_outer + j·b_inner]; inner strides are 0 or 1. out is contiguous.
+void vector_add(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer, size_t b_inner, float *out);
+void vector_subtract(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer, size_t b_inner, float *out);
+void vector_multiply(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer, size_t b_inner, float *out);
+void vector_divide(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer, size_t b_inner, float *out);
+
+// out = x · scale + shift
+void vector_affine(size_t count, const float *x, float scale, float shift, float *out);
+// out += x · scale
+void vector_accumulate(size_t count, const float *x, float scale, float *out);
+void vector_fill(size_t count, float value, float *out);
+void vector_clamp(size_t count, const float *x, float lower, float upper, float *out);
+// out = gradient where lower ≤ x ≤ upper, else 0
+void vector_clamp_gradient(size_t count, const float *x, const float *gradient, float lower, float upper, float *out);
+
+// Activations and their derivatives times `gradient`. GELU is the exact form x·Φ(x).
+void vector_relu(size_t count, const float *x, float *out);
+void vector_relu_gradient(size_t count, const float *x, const float *gradient, float *out);
+void vector_silu(size_t count, const float *x, float *out);
+void vector_silu_gradient(size_t count, const float *x, const float *gradient, float *out);
+void vector_gelu(size_t count, const float *x, float *out);
+void vector_gelu_gradient(size_t count, const float *x, const float *gradient, float *out);
+void vector_absolute(size_t count, const float *x, float *out);
+void vector_absolute_gradient(size_t count, const float *x, const float *gradient, float *out);
+// arcsinh and sinh, for field normalisation
+void vector_inverse_hyperbolic_sine(size_t count, const float *x, float *out);
+void vector_hyperbolic_sine(size_t count, const float *x, float *out);
+void vector_hyperbolic_sine_gradient(size_t count, const float *x, const float *gradient, float *out);
+
+// MARK: Reductions, in `reductions.c`
+
+double vector_sum(size_t count, const float *x);
+double vector_dot(size_t count, const float *a, const float *b);
+// out[j] += Σ_i x[i, j], rows of `inner`
+void vector_sum_rows(size_t rows, size_t inner, const float *x, float *out);
+
+// MARK: Normalisation over channels-last rows, in `normalization.c`
+
+// sums[c] += Σ x[p, c], squares[c] += Σ x[p, c]²
+void vector_channel_moments(size_t pixels, size_t channels, const float *x, const float *pivot, float *sums, float *squares);
+// sums[c] += Σ g[p, c], products[c] += Σ g[p, c]·x[p, c]
+void vector_channel_products(size_t pixels, size_t channels, const float *g, const float *x, const float *pivot, float *sums, float *products);
+// out[p, c] = x[p, c]·scale[c] + shift[c]
+void vector_channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, float *out);
+// out[p, c] = g[p, c]·a[c] + x[p, c]·b[c] + c0[c]
+void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *out);
+// out = x / √(mean(x²) + epsilon) · weight for each row
+void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, float *out);
+// Gradient with respect to x; weight_gradient[c] is added to.
+void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient);
+void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *out);
+void vector_layer_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient, float *bias_gradient);
+
+// MARK: Attention, in `attention.c`
+
+// One block of scores [rows, keys] with leading dimension `stride`: scores ← exp(scores·scale − m) with m the running maximum after this
+// block; maximum and sum are updated; correction[i] is what earlier results of row i must be multiplied by.
+void vector_softmax_block(size_t rows, size_t keys, size_t stride, float scale, float *scores, float *maximum, float *sum, float *correction);
+// scores ← exp(scores·scale − log_sum[i])
+void vector_softmax_from_log_sum(size_t rows, size_t keys, size_t stride, float scale, const float *log_sum, float *scores);
+// gradient ← probabilities · (gradient − delta[i]) · scale
+void vector_softmax_gradient(size_t rows, size_t keys, size_t stride, float scale, const float *probabilities, const float *delta, float *gradient);
+// x[i, :] ← x[i, :] · factor[i]
+void vector_scale_rows(size_t rows, size_t columns, size_t stride, const float *factor, float *x);
+
+// MARK: Rearrangement of channels-last images, in `images.c`
+
+// Rows of patches for the output pixels first ..< first + count (row-major over all images) of a convolution.
+// A patch is [kernel_height, kernel_width, channels]. When `transposed` is 0, source pixel = output·stride + tap − padding;
+// else source pixel = (output + padding − tap) / stride where that divides, and 0 elsewhere (the data gradient's pattern).
+void image_gather_patches(const float *source, size_t source_height, size_t source_width, size_t channels, size_t output_height, size_t output_width,
+                          size_t first, size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top, ptrdiff_t padding_left,
+                          int transposed, float *patches);
+// 2 × 2 maximum over rows first ..< first + rows of the output; choice holds 0…3.
+void image_max_pool(const float *x, size_t height, size_t width, size_t channels, float *out, uint8_t *choice);
+void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, float *out);
+void image_upsample_nearest(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
+void image_upsample_nearest_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
+// Bilinear interpolation with aligned corners; `out` of the gradient must hold zeros.
+void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
+void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
+// [height, width, channels] → [height/factor, width/factor, channels·factor²] in PyTorch's channel order, and back
+void image_pixel_unshuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
+void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
+// out[j, i] = x[i, j]
+void matrix_transpose(size_t rows, size_t columns, const float *x, float *out);
+
+// MARK: Optimisation, in `optimizers.c`
+
+// AdamW (Loshchilov & Hutter 2019, algorithm 2) in PyTorch's order of operations.
+void vector_adamw(size_t count, float *weight, const float *gradient, float *first, float *second, float learning_rate, float beta1, float beta2,
+                  float epsilon, float weight_decay, float correction1, float correction2);
+// out += (x − out) · fraction
+void vector_interpolate(size_t count, const float *x, float fraction, float *out);
+
+// MARK: Random numbers, in `random.c`
+
+// Philox4x32-10 (Salmon et al. 2011): 4 words from a 128-bit counter and a 64-bit key.
+void random_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+// out[i] for elements first ..< first + count of the stream: uniform in [0, 1) or standard normal (Box–Muller).
+void random_uniform(uint64_t seed, uint64_t stream, uint64_t first, size_t count, float *out);
+void random_normal(uint64_t seed, uint64_t stream, uint64_t first, size_t count, float *out);
+
+// MARK: Number formats, in `formats.c`
+
+void convert_float16_to_float(size_t count, const uint16_t *x, float *out);
+void convert_bfloat16_to_float(size_t count, const uint16_t *x, float *out);
+// Rounds to nearest, ties to even; out of range becomes infinity.
+void convert_float_to_float16(size_t count, const float *x, uint16_t *out);
+
+#endif

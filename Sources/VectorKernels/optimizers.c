@@ -1,0 +1,22 @@
+#include "VectorKernels.h"
+#include "dispatch.h"
+#include <math.h>
+
+DISPATCHED void vector_adamw(size_t count, float *weight, const float *gradient, float *first, float *second, float learning_rate, float beta1,
+                             float beta2, float epsilon, float weight_decay, float correction1, float correction2) {
+    float step = learning_rate / correction1;
+    float root = sqrtf(correction2);
+    for (size_t i = 0; i < count; i++) {
+        float g = gradient[i];
+        float w = weight[i] * (1.0f - learning_rate * weight_decay);
+        float m = first[i] + (g - first[i]) * (1.0f - beta1);
+        float v = second[i] * beta2 + g * g * (1.0f - beta2);
+        first[i] = m;
+        second[i] = v;
+        weight[i] = w - step * m / (sqrtf(v) / root + epsilon);
+    }
+}
+
+DISPATCHED void vector_interpolate(size_t count, const float *x, float fraction, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] += (x[i] - out[i]) * fraction;
+}

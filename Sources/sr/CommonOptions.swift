@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import Logging
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Read options from a YAML file; those on the command line go before it.", valueName: "file"))
+    var config: String?
+
+    @Option(help: "Threads to work with (default: all processors).")
+    var threads: Int?
+
+    @Flag(help: "Print errors alone.")
+    var quiet = false
+
+    @Flag(help: "Print more about what is done.")
+    var verbose = false
+
+    @Flag(help: "Replace outputs that exist.")
+    var overwrite = false
+
+    @Flag(help: "Show no progress.")
+    var noProgress = false
+
+    func validate() throws {
+        if let threads, threads < 1 || threads > 4096 { throw ValidationError("--threads must be 1 … 4096, not \(threads)") }
+        if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
+    }
+
+    /// Sets the number of threads and the log up, and returns the log.
+    func start() -> Logger {
+        if let threads { Parallel.threadCount = threads }
+        let level: Logger.Level = quiet ? .error : verbose ? .debug : .info
+        return Logger(label: "sr") { _ in TerminalLog(logLevel: level) }
+    }
+
+    /// Something that shows progress, or nothing.
+    func progressDisplay(_ title: String) -> ProgressDisplay { ProgressDisplay(title, isShown: !quiet && !noProgress) }
+
+    /// Refuses a path that exists unless it may be replaced.
+    func checkOutput(_ url: URL) throws {
+        guard !overwrite, FileManager.default.fileExists(atPath: url.path) else { return }
+        throw Failure(.cannotWrite, "exists already", at: url.path, remedy: "choose another name or add --overwrite")
+    }
+}
+
+/// A URL for a path given by the user.
+func fileURL(_ path: String) -> URL { URL(fileURLWithPath: (path as NSString).expandingTildeInPath).standardizedFileURL }
+
+/// FITS files, or those of folders, in the order given.
+/// - Throws: `Failure` (`.missingInput`) for a path that does not exist, (`.badData`) for a folder without FITS files.
+func expandInputs(_ paths: [String], files: (URL) throws -> [URL]) throws -> [URL] {
+    try paths.flatMap { path -> [URL] in
+        let url = fileURL(path)
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+            throw Failure(.missingInput, "there is no such file or folder", at: path)
+        }
+        guard isFolder.boolValue else { return [url] }
+        let found = try files(url)
+        guard !found.isEmpty else {
+            throw Failure(.badData, "the folder holds no FITS file", at: path, expected: "files named .fits, .fit, .fts, .fits.fz or .fits.gz", found: "none")
+        }
+        return found
+    }
+}
+
+/// What a batch command could not do, told at its end.
+struct FailureList {
+    private var failures: [Failure] = []
+
+    mutating func add(_ failure: Failure, _ logger: Logger) {
+        failures.append(failure)
+        logger.error("\(failure)")
+    }
+
+    /// - Throws: the failure, if there is one; of several, one that counts them.
+    func finish(of total: Int) throws {
+        guard let first = failures.first else { return }
+        if total == 1 { throw first }
+        let listed = failures.map { "\n  \($0)" }.joined()
+        let category = failures.allSatisfy { $0.category == first.category } ? first.category : .badData
+        throw Failure(category, "\(failures.count) of \(total) files failed:\(listed)")
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import SuperResolution
+import Yams
+
+/// Options from a YAML file, `--config FILE`: keys are the names of options.
+///
+/// For `train` and `finetune` the file is part of the training configuration, which has keys beyond the options; elsewhere its entries are put
+/// before the command line's own, which therefore win.
+enum ConfigurationFile {
+    static func expand(_ arguments: [String]) throws -> [String] {
+        guard let command = arguments.first, command != "train", command != "finetune", let path = path(in: arguments) else { return arguments }
+        let names = optionNames(of: command)
+        var inserted: [String] = []
+        for (key, value) in try mapping(at: path).sorted(by: { $0.key < $1.key }) {
+            guard names.contains(key), key != "config" else { throw unknown(key, known: names, at: path) }
+            guard !arguments.contains(where: { $0 == "--\(key)" || $0.hasPrefix("--\(key)=") }) else { continue }
+            switch value {
+            case let isSet as Bool: if isSet { inserted.append("--\(key)") }
+            case let list as [Any]: for item in list { inserted += ["--\(key)", "\(item)"] }
+            default: inserted += ["--\(key)", "\(value)"]
+            }
+        }
+        return [command] + inserted + arguments.dropFirst()
+    }
+
+    /// The top-level entries of a YAML file.
+    /// - Throws: `Failure`: `.missingInput`, or `.configuration` if it is not a YAML mapping.
+    static func mapping(at path: String) throws -> [String: Any] {
+        let url = fileURL(path)
+        guard FileManager.default.fileExists(atPath: url.path) else { throw Failure(.missingInput, "there is no such file", at: path) }
+        do {
+            let text = try String(contentsOf: url, encoding: .utf8)
+            guard let loaded = try Yams.load(yaml: text) else { return [:] }
+            guard let mapping = loaded as? [String: Any] else {
+                throw Failure(.configuration, "the configuration is not a mapping", at: path, expected: "lines of `option: value`", found: "\(type(of: loaded))")
+            }
+            return mapping
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.configuration, "the configuration is not YAML", at: path, found: "\(error)")
+        }
+    }
+
+    static func unknown(_ key: String, known: [String], at path: String) -> Failure {
+        let nearest = known.map { ($0, distance(key, $0)) }.min { $0.1 < $1.1 }
+        let suggestion = nearest.flatMap { $0.1 <= max(2, key.count / 3) ? "did you mean \($0.0)?" : nil }
+        return Failure(
+            .configuration, "unknown key \(key)", at: path, remedy: suggestion ?? "known keys are \(known.sorted().joined(separator: ", "))")
+    }
+
+    private static func path(in arguments: [String]) -> String? {
+        if let index = arguments.firstIndex(of: "--config"), index + 1 < arguments.count { return arguments[index + 1] }
+        return arguments.first { $0.hasPrefix("--config=") }.map { String($0.dropFirst("--config=".count)) }
+    }
+
+    /// The long options of a subcommand, from its own help.
+    private static func optionNames(of command: String) -> [String] {
+        guard let type = SR.configuration.subcommands.first(where: { $0._commandName == command }) else { return [] }
+        let help = SR.helpMessage(for: type, includeHidden: true)
+        return Set(help.matches(of: /--([a-z][a-z0-9-]*)/).map { String($0.1) }).subtracting(["help", "version"]).sorted()
+    }
+
+    /// Insertions, deletions and replacements between two words (Levenshtein 1966).
+    private static func distance(_ a: String, _ b: String) -> Int {
+        let b = Array(b)
+        var row = Array(0...b.count)
+        for (i, letter) in a.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for j in b.indices {
+                let replaced = diagonal + (letter == b[j] ? 0 : 1)
+                diagonal = row[j + 1]
+                row[j + 1] = min(replaced, row[j + 1] + 1, row[j] + 1)
+            }
+        }
+        return row[b.count]
+    }
+}

@@ -1,0 +1,185 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import Logging
+import SolarImage
+import SuperResolution
+
+extension SuperResolutionProduct.Consistency: ExpressibleByArgument {}
+
+/// How noise becomes a field.
+enum Sampler: String, CaseIterable, ExpressibleByArgument {
+    case dpmSolver = "dpm-solver++"
+    case ddim
+    case ddpm
+}
+
+/// Which image is in the primary unit.
+enum PrimaryImage: String, CaseIterable, ExpressibleByArgument { case sample, mean }
+
+/// What stands for pixels without data.
+enum OffDisk: String, CaseIterable, ExpressibleByArgument { case nan, zero }
+
+/// `sr infer`
+struct Infer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Super-resolve magnetograms.",
+        discussion: """
+            Takes magnetograms of about 2 arcsec a pixel (MDI full disks, SMARP maps, 4 × 4 averaged HMI), as FITS files or folders of them, and writes \
+            NAME_sr.fits with 16 times the pixels: float32 Gauss, NaN where there are no data, the input's header with the grid refined exactly. With \
+            --samples the extensions MEAN and STD follow (Gauss).
+            """)
+
+    @Argument(help: ArgumentHelp("FITS files or folders.", valueName: "input"))
+    var inputs: [String]
+
+    @Option(help: ArgumentHelp("Folder for the results.", valueName: "dir"))
+    var output: String
+
+    @Option(help: ArgumentHelp("Model file (default: the bundled one).", valueName: "file"))
+    var model: String?
+
+    @Option(help: "Samples to draw; from 2 on their mean and standard deviation are written too.")
+    var samples = 1
+
+    @Option(help: "ddim; dpm-solver++ and ddpm are not built yet.")
+    var sampler = Sampler.ddim
+
+    @Option(help: "Denoising steps.")
+    var steps = 20
+
+    @Option(help: "Side of a tile in input pixels.")
+    var tile = 64
+
+    @Option(help: "Input pixels that neighbouring tiles share.")
+    var overlap = 16
+
+    @Option(help: "Keep the input's block means: exact, off, or auto (exact, but for MDI half the correction).")
+    var consistency = SuperResolutionProduct.Consistency.auto
+
+    @Option(help: "MDI fields are divided by this first.")
+    var mdiFactor = 1.4
+
+    @Flag(help: "Go on at a pixel scale the model is not made for, and with unfit images.")
+    var force = false
+
+    @Option(help: "What stands for pixels without data: nan or zero (Gauss).")
+    var offDisk = OffDisk.nan
+
+    @Option(help: ArgumentHelp("Super-resolve a part alone: column, row (from 0), width, height in input pixels.", valueName: "x,y,w,h"))
+    var crop: String?
+
+    @Option(help: "Primary image when there are several samples: sample or mean.")
+    var primary = PrimaryImage.sample
+
+    @Flag(help: "Write every sample as an extension too.")
+    var keepSamples = false
+
+    @Flag(help: "Write a picture, NAME_sr.png, beside each result.")
+    var preview = false
+
+    @Flag(name: .customLong("continue"), help: "Skip inputs whose results exist.")
+    var continues = false
+
+    @Option(help: ArgumentHelp("Work on every N-th input from the I-th (from 1), for cluster jobs.", valueName: "i/n"))
+    var shard: String?
+
+    @Option(help: "Seed of the noise.")
+    var seed: UInt64 = 1
+
+    @Option(help: .hidden) var fineCutoff: Double?
+    @Option(help: .hidden) var fineOrder: Int?
+    @Option(help: .hidden) var centreOn: Int?
+    @Option(help: .hidden) var regions: [String] = []
+
+    @OptionGroup(title: "Common options")
+    var common: CommonOptions
+
+    func validate() throws {
+        func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
+        try check(sampler == .ddim, "the sampler \(sampler.rawValue) is not built yet; use ddim")
+        try check(fineCutoff == nil && fineOrder == nil, "--fine-cutoff and --fine-order are not built yet")
+        try check(centreOn == nil && regions.isEmpty, "--centre-on and --regions are not built yet; use --crop")
+        try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
+        try check((1...1000).contains(steps), "--steps must be 1 … 1000, not \(steps)")
+        try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
+        try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
+        try check(mdiFactor > 0 && mdiFactor.isFinite, "--mdi-factor must be more than 0, not \(mdiFactor)")
+        try check(samples > 1 || (primary == .sample && !keepSamples), "--primary mean and --keep-samples need --samples of at least 2")
+        try check(!(continues && common.overwrite), "--continue and --overwrite exclude each other")
+        _ = try parsedCrop()
+        _ = try parsedShard()
+    }
+
+    private func parsedCrop() throws -> SuperResolutionProduct.Crop? {
+        guard let crop else { return nil }
+        let numbers = crop.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 4, let x = numbers[0], let y = numbers[1], let width = numbers[2], let height = numbers[3], min(x, y) >= 0, min(width, height) > 0
+        else { throw ValidationError("--crop must be four whole numbers X,Y,W,H, not \(crop)") }
+        return SuperResolutionProduct.Crop(x: x, y: y, width: width, height: height)
+    }
+
+    private func parsedShard() throws -> (index: Int, count: Int) {
+        guard let shard else { return (1, 1) }
+        let numbers = shard.split(separator: "/").compactMap { Int($0) }
+        guard numbers.count == 2, numbers[1] >= 1, (1...numbers[1]).contains(numbers[0]) else {
+            throw ValidationError("--shard must be I/N with I from 1 to N, not \(shard)")
+        }
+        return (numbers[0], numbers[1])
+    }
+
+    func run() throws {
+        let logger = common.start()
+        let part = try parsedShard()
+        let files = try expandInputs(inputs, files: fitsFiles(in:)).enumerated().filter { $0.offset % part.count == part.index - 1 }.map(\.element)
+        let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
+        let folder = fileURL(output)
+        try createFolder(folder)
+        var options = SuperResolutionProduct.Options()
+        options.resolver = SuperResolver.Options(steps: steps, tile: tile, overlap: overlap, seed: seed)
+        (options.samples, options.keepsSamples, options.meanIsPrimary) = (samples, keepSamples, primary == .mean)
+        (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
+        (options.fillsOffDisk, options.crop) = (offDisk == .zero, try parsedCrop())
+
+        Interruption.watch()
+        let display = common.progressDisplay("infer")
+        var failures = FailureList()
+        for (index, file) in files.enumerated() {
+            let target = folder.appendingPathComponent("\(fitsStem(file.lastPathComponent))_sr.fits")
+            if continues, FileManager.default.fileExists(atPath: target.path) {
+                logger.info("skipped, exists: \(target.path)")
+                continue
+            }
+            do {
+                try common.checkOutput(target)
+                let (low, high) = try product.make(
+                    file, to: target, options: options, overwrite: common.overwrite,
+                    progress: {
+                        display.update((Double(index) + $0) / Double(files.count), detail: "\(index + 1)/\(files.count) \(file.lastPathComponent)")
+                    }, isCancelled: { Interruption.isRequested })
+                logger.info("\(target.path)")
+                if preview { try writePreview(low, high, target.deletingPathExtension().appendingPathExtension("png"), logger) }
+            } catch let failure as Failure where failure.category != .interrupted {
+                failures.add(failure, logger)
+            }
+        }
+        display.finish()
+        try failures.finish(of: files.count)
+    }
+
+    private func writePreview(_ low: Magnetogram, _ high: Magnetogram, _ target: URL, _ logger: Logger) throws {
+        try MagnetogramFigure(
+            [
+                MagnetogramFigure.Panel(low.image, title: "input", arcsecPerPixel: low.arcsecPerPixel),
+                MagnetogramFigure.Panel(high.image, title: "super-resolved", arcsecPerPixel: high.arcsecPerPixel),
+            ], title: low.source.lastPathComponent
+        ).write(to: target, overwrite: true)
+        logger.info("\(target.path)")
+    }
+}
+
+/// A file's name without the endings of FITS files.
+func fitsStem(_ name: String) -> String {
+    for ending in [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts"] where name.lowercased().hasSuffix(ending) { return String(name.dropLast(ending.count)) }
+    return name
+}

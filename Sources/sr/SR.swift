@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+import SuperResolution
+
+/// The root of the command line.
+struct SR: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sr",
+        abstract: "Super-resolves line-of-sight solar magnetograms four times, and says how well.",
+        discussion: """
+            From 2 arcsec a pixel (SOHO/MDI) to 0.5 arcsec (SDO/HMI), by a latent diffusion model with residuals \
+            (Ramunno et al. 2025, A&A 698, A140).
+
+            Exit status: 0 success, 1 failure, 64 usage, 65 bad data, 66 no such input, 70 training diverged, \
+            73 output exists or cannot be written, 78 configuration, 130 interrupted.
+            """,
+        version: programVersion,
+        subcommands: [Prepare.self, Train.self, Finetune.self, Infer.self, Models.self, Evaluate.self])
+}
+
+@main
+enum Main {
+    static func main() {
+        do {
+            let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
+            var command = try SR.parseAsRoot(arguments)
+            try command.run()
+        } catch let failure as Failure {
+            Terminal.finishLine()
+            FileHandle.standardError.write(Data("sr: \(failure)\n".utf8))
+            Foundation.exit(failure.category.exitStatus)
+        } catch {
+            SR.exit(withError: error)
+        }
+    }
+}
+
+extension Failure.Category {
+    /// The exit status, after BSD's sysexits where one fits.
+    var exitStatus: CInt {
+        switch self {
+        case .other: 1
+        case .usage: 64
+        case .badData: 65
+        case .missingInput: 66
+        case .diverged: 70
+        case .cannotWrite: 73
+        case .configuration: 78
+        case .interrupted: 130
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import SolarImage
+import Testing
+
+@Suite struct FITSHeaderTests {
+    @Test func looksUpByType() throws {
+        let sharp = try Fixture.header("sharp")
+        #expect(sharp.string("T_OBS") == "2012.03.07_08:23:56_TAI")
+        #expect(sharp.real("CDELT1") == 0.03)
+        #expect(sharp.real("DSUN_OBS") == 148505100614.12)
+        #expect(sharp.integer("HARPNUM") == 1449)
+        #expect(sharp.real("GWILL") == nil, "'nan' is no number")
+        #expect(sharp.string("NOAA_ARS") == "11429,11430")
+        #expect(sharp.real("ABSENT") == nil && sharp.string("HARPNUM") == nil && sharp.integer("CDELT1") == nil)
+        let old = try Fixture.header("mdi-rebinned")
+        #expect(old.integer("QUALITY") == 512, "hexadecimal text")
+        #expect(old.string("BUNIT") == "Gauss")
+    }
+
+    @Test func toleratesNumbersStoredAsText() {
+        let header = FITSHeader([
+            FITSCard("A", .string(" 0.504 ")), FITSCard("B", .string("")), FITSCard("C", .string("nan")), FITSCard("D", .string("inf")),
+            FITSCard("E", .string("12")),
+            FITSCard("F", .real(3)), FITSCard("G", .string("0x80000000")), FITSCard("H", .string("1.5e2")),
+        ])
+        #expect(header.real("A") == 0.504)
+        #expect(["B", "C", "D"].allSatisfy { header.real($0) == nil })
+        #expect(header.integer("E") == 12 && header.integer("F") == 3 && header.integer("G") == 0x8000_0000)
+        #expect(header.real("H") == 150)
+        #expect(header.string("B") == nil)
+    }
+
+    @Test func editsInPlace() throws {
+        var header = try Fixture.header("mdi")
+        let keywords = header.cards.map(\.keyword)
+        header.set("CDELT1", .real(0.5))
+        header.set("SEED", .integer(7), comment: "random seed")
+        #expect(header.cards.map(\.keyword) == keywords + ["SEED"])
+        #expect(header.card("CDELT1")?.comment == "[arcsec/pix] WCS coordinate increment at refere")
+        #expect(header.card("SEED")?.records == ["SEED    =                    7 / random seed"])
+        header.remove("SEED")
+        header.remove("SEED")
+        #expect(header.cards.count == keywords.count)
+    }
+
+    @Test func breaksHistoryIntoLines() {
+        var header = FITSHeader()
+        header.addHistory(
+            "Super-resolved by a factor of 4 with a latent diffusion model whose weights have the SHA-256 "
+                + String(repeating: "0123456789abcdef", count: 5))
+        header.addHistory("one\ntwo")
+        header.addComment("short")
+        #expect(
+            header.cards.map(\.keyword) == ["HISTORY", "HISTORY", "HISTORY", "HISTORY", "HISTORY", "HISTORY", "COMMENT"].suffix(header.cards.count))
+        #expect(header.cards.allSatisfy { $0.comment.count <= 72 && $0.records.allSatisfy { $0.count <= 80 } })
+        let text = header.cards.map(\.comment).joined()
+        #expect(text.contains("SHA-256") && text.contains("cdef"))
+        #expect(header.cards.suffix(3).map(\.comment) == ["one", "two", "short"])
+    }
+
+    @Test func leavesOutStructureOnly() throws {
+        let header = try Fixture.header("sharp-2025")
+        let kept = header.withoutStructure()
+        let gone = Set(header.cards.map(\.keyword)).subtracting(kept.cards.map(\.keyword))
+        #expect(
+            gone == [
+                "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "TTYPE1", "ZIMAGE", "ZBITPIX", "ZNAXIS", "ZNAXIS1", "ZNAXIS2", "ZCMPTYPE",
+                "BSCALE", "BLANK",
+                "HEADSUM", "CHECKSUM", "DATASUM",
+            ])
+        #expect(kept.string("LICENSE")?.hasSuffix("publicdomain/zero/1.0/") == true)
+        let own = FITSHeader([FITSCard("ZDIST", .real(1)), FITSCard("TIME1", .real(2)), FITSCard("NAXIST", .real(3))])
+        #expect(own.withoutStructure() == own)
+    }
+
+    @Test func recomputesStatistics() throws {
+        let expected = try Fixture.expected.get().statistics
+        var image = Fixture.pattern(24, 18)
+        image[3, 2] = .nan
+        image[20, 17] = .nan
+        var header = FITSHeader([FITSCard("DATAMEDN", .real(9)), FITSCard("DATAMIN2", .real(9)), FITSCard("OTHER", .real(9))])
+        for keyword in expected.keys { header.set(keyword, .real(-1)) }
+        header.updateStatistics(of: image)
+        for (keyword, value) in expected { #expect(near(header.real(keyword) ?? .nan, value), "\(keyword)") }
+        #expect(!header.contains("DATAMEDN") && !header.contains("DATAMIN2") && header.real("OTHER") == 9)
+        #expect(!header.contains("DATA_RMS"), "nothing is added")
+        header.updateStatistics(of: Image(width: 2, height: 2, repeating: .nan))
+        #expect(header.card("DATAMEAN")?.value == .undefined && header.integer("DATAVALS") == 0)
+    }
+}

@@ -1,0 +1,39 @@
+import TensorCore
+import Testing
+
+/// Finite differences of functions with kinks, at inputs that a step cannot carry across one.
+@Suite struct KinkTests {
+    @Test func rectifierAndModulus() {
+        var numbers = TestNumbers(seed: 1)
+        let x = numbers.spaced([2, 5, 7, 3], spacing: 0.1, offset: 0.5)
+        OperationCase.checkDerivatives(at: [x], names: ["relu"]) { $0[0].relu() }
+        OperationCase.checkDerivatives(at: [x], names: ["absolute"]) { $0[0].absolute() }
+        // The ends lie halfway between two inputs.
+        OperationCase.checkDerivatives(at: [x], names: ["clamped"]) { $0[0].clamped(to: -2...3.1) }
+    }
+
+    @Test func maximum() {
+        var numbers = TestNumbers(seed: 2)
+        let x = numbers.spaced([2, 6, 7, 3], spacing: 0.1)
+        OperationCase.checkDerivatives(at: [x], names: ["maxPool2d"]) { maxPool2d($0[0]) }
+    }
+
+    @Test func meanAbsoluteDifference() {
+        var numbers = TestNumbers(seed: 3)
+        let difference = numbers.spaced([3, 5, 7], spacing: 0.1, offset: 0.5)
+        let b = numbers.normal([3, 5, 7])
+        OperationCase.checkDerivatives(at: [b + difference, b], names: ["a", "b"]) { meanAbsoluteError($0[0], $0[1]) }
+    }
+
+    @Test func gradientPassesAtTheEndsOfTheRange() {
+        let x = Parameter(Tensor(shape: [5], values: [-2, -1, 0, 1, 2]))
+        let gradients = valueWithGradient(at: [x]) { x.tensor.clamped(to: -1...1).sum() }.gradients
+        #expect(gradients[x]?.values == [0, 1, 1, 1, 0])
+    }
+
+    @Test func gradientsAtZero() {
+        let x = Parameter(Tensor(shape: [3], values: [-0.0, 0, 1]))
+        #expect(valueWithGradient(at: [x]) { x.tensor.relu().sum() }.gradients[x]?.values == [0, 0, 1])
+        #expect(valueWithGradient(at: [x]) { x.tensor.absolute().sum() }.gradients[x]?.values == [0, 0, 1])
+    }
+}
