@@ -30,7 +30,8 @@ let package = Package(
         .target(
             name: "SuperResolution",
             dependencies: [
-                "Groundwork", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
+                "Groundwork", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ],
             resources: [.copy("Resources")]),
         .executableTarget(

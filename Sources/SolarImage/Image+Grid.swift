@@ -1,4 +1,4 @@
-import Foundation
+import Groundwork
 
 extension Image {
     /// The part of `width` × `height` pixels that begins at column `x` and row `y`, both from 0.
@@ -13,38 +13,58 @@ extension Image {
         return Image(width: width, height: height, pixels: pixels)
     }
 
-    /// The mean over blocks of `factor` × `factor` pixels from pixel (0, 0) on; columns and rows that fill no block are left out. NaN does not count;
-    /// a block of nothing else is NaN.
-    /// - Precondition: the image holds a block.
-    package func binned(by factor: Int) -> Image {
-        precondition(factor > 0 && width >= factor && height >= factor, "the image is smaller than a block")
-        var result = Image(width: width / factor, height: height / factor, repeating: .nan)
-        var sums = [Double](repeating: 0, count: result.width), counts = sums
-        for row in 0..<result.height {
-            for column in 0..<result.width { (sums[column], counts[column]) = (0, 0) }
-            for y in row * factor..<(row + 1) * factor {
-                for x in 0..<result.width * factor {
-                    let value = pixels[y * width + x]
-                    if value.isFinite {
-                        sums[x / factor] += Double(value)
-                        counts[x / factor] += 1
+    /// The mean over every block of `factor` × `factor` pixels from pixel (0, 0): how a low-resolution map is made from a high-resolution one.
+    ///
+    /// NaN pixels are left out of their block's mean; a block of NaN alone is NaN. Columns and rows beyond the last whole block are dropped.
+    /// - Returns: `[height / factor, width / factor]`.
+    /// - Precondition: the image holds at least one block.
+    package func blockMean(by factor: Int) -> Image {
+        precondition(factor > 0 && width >= factor && height >= factor, "an image of \(width) × \(height) has no block of \(factor) × \(factor)")
+        let (columns, rows) = (width / factor, height / factor)
+        var result = Image(width: columns, height: rows, repeating: 0)
+        pixels.withUnsafeBufferPointer { source in
+            result.pixels.withUnsafeMutableBufferPointer { target in
+                Parallel.forEachBlock(of: rows, size: 16) { block in
+                    for y in block {
+                        for x in 0..<columns {
+                            var (sum, count) = (0.0, 0)
+                            for j in 0..<factor {
+                                let start = (y * factor + j) * width + x * factor
+                                for i in start..<start + factor where !source[i].isNaN {
+                                    sum += Double(source[i])
+                                    count += 1
+                                }
+                            }
+                            target[y * columns + x] = count == 0 ? .nan : Float(sum / Double(count))
+                        }
                     }
                 }
             }
-            for column in 0..<result.width where counts[column] > 0 { result[column, row] = Float(sums[column] / counts[column]) }
         }
         return result
     }
 
-    /// Each pixel repeated to a block of `factor` × `factor`.
+    /// Every pixel repeated `factor` times along both axes (nearest-neighbour enlargement).
     package func replicated(by factor: Int) -> Image {
-        precondition(factor > 0, "the factor must be positive")
-        var pixels: [Float] = []
-        pixels.reserveCapacity(width * height * factor * factor)
-        for y in 0..<height {
-            let row = self.pixels[y * width..<(y + 1) * width].flatMap { repeatElement($0, count: factor) }
-            for _ in 0..<factor { pixels += row }
+        precondition(factor > 0, "an image cannot be enlarged \(factor) times")
+        var result = Image(width: width * factor, height: height * factor, repeating: 0)
+        let columns = result.width
+        pixels.withUnsafeBufferPointer { source in
+            result.pixels.withUnsafeMutableBufferPointer { target in
+                Parallel.forEachBlock(of: height * factor, size: 64) { block in
+                    for y in block {
+                        var position = y * columns
+                        for x in 0..<width {
+                            let value = source[y / factor * width + x]
+                            for _ in 0..<factor {
+                                target[position] = value
+                                position += 1
+                            }
+                        }
+                    }
+                }
+            }
         }
-        return Image(width: width * factor, height: height * factor, pixels: pixels)
+        return result
     }
 }

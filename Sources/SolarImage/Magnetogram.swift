@@ -66,7 +66,7 @@ extension Magnetogram {
     /// - Precondition: the image holds a block.
     package func binned(by factor: Int) -> Magnetogram {
         var coarse = self
-        coarse.image = image.binned(by: factor)
+        coarse.image = image.blockMean(by: factor)
         coarse.header.binGrid(by: factor)
         coarse.header.updateStatistics(of: coarse.image)
         return coarse

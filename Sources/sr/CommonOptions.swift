@@ -60,7 +60,8 @@ func expandInputs(_ paths: [String], files: (URL) throws -> [URL]) throws -> [UR
         guard isFolder.boolValue else { return [url] }
         let found = try files(url)
         guard !found.isEmpty else {
-            throw Failure(.badData, "the folder holds no FITS file", at: path, expected: "files named .fits, .fit, .fts, .fits.fz or .fits.gz", found: "none")
+            throw Failure(
+                .badData, "the folder holds no FITS file", at: path, expected: "files named .fits, .fit, .fts, .fits.fz or .fits.gz", found: "none")
         }
         return found
     }
@@ -68,15 +69,20 @@ func expandInputs(_ paths: [String], files: (URL) throws -> [URL]) throws -> [UR
 
 /// What a batch command could not do, told at its end.
 struct FailureList {
+    private let total: Int
     private var failures: [Failure] = []
 
+    /// - Parameter total: files to work on
+    init(of total: Int) { self.total = total }
+
+    /// Tells of a failure at once, unless it is that of the only file, which ends the program with it.
     mutating func add(_ failure: Failure, _ logger: Logger) {
         failures.append(failure)
-        logger.error("\(failure)")
+        if total > 1 { logger.error("\(failure)") }
     }
 
     /// - Throws: the failure, if there is one; of several, one that counts them.
-    func finish(of total: Int) throws {
+    func finish() throws {
         guard let first = failures.first else { return }
         if total == 1 { throw first }
         let listed = failures.map { "\n  \($0)" }.joined()

@@ -34,7 +34,9 @@ enum ConfigurationFile {
             let text = try String(contentsOf: url, encoding: .utf8)
             guard let loaded = try Yams.load(yaml: text) else { return [:] }
             guard let mapping = loaded as? [String: Any] else {
-                throw Failure(.configuration, "the configuration is not a mapping", at: path, expected: "lines of `option: value`", found: "\(type(of: loaded))")
+                throw Failure(
+                    .configuration, "the configuration is not a mapping", at: path, expected: "lines of `option: value`", found: "\(type(of: loaded))"
+                )
             }
             return mapping
         } catch let failure as Failure {

@@ -72,9 +72,6 @@ struct Infer: ParsableCommand {
     @Option(help: "Primary image when there are several samples: sample or mean.")
     var primary = PrimaryImage.sample
 
-    @Flag(help: "Write every sample as an extension too.")
-    var keepSamples = false
-
     @Flag(help: "Write a picture, NAME_sr.png, beside each result.")
     var preview = false
 
@@ -87,6 +84,7 @@ struct Infer: ParsableCommand {
     @Option(help: "Seed of the noise.")
     var seed: UInt64 = 1
 
+    @Flag(help: .hidden) var keepSamples = false
     @Option(help: .hidden) var fineCutoff: Double?
     @Option(help: .hidden) var fineOrder: Int?
     @Option(help: .hidden) var centreOn: Int?
@@ -99,13 +97,14 @@ struct Infer: ParsableCommand {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
         try check(sampler == .ddim, "the sampler \(sampler.rawValue) is not built yet; use ddim")
         try check(fineCutoff == nil && fineOrder == nil, "--fine-cutoff and --fine-order are not built yet")
+        try check(!keepSamples, "--keep-samples is not built yet")
         try check(centreOn == nil && regions.isEmpty, "--centre-on and --regions are not built yet; use --crop")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
         try check((1...1000).contains(steps), "--steps must be 1 … 1000, not \(steps)")
         try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
         try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
-        try check(mdiFactor > 0 && mdiFactor.isFinite, "--mdi-factor must be more than 0, not \(mdiFactor)")
-        try check(samples > 1 || (primary == .sample && !keepSamples), "--primary mean and --keep-samples need --samples of at least 2")
+        try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
+        try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(!(continues && common.overwrite), "--continue and --overwrite exclude each other")
         _ = try parsedCrop()
         _ = try parsedShard()
@@ -114,36 +113,44 @@ struct Infer: ParsableCommand {
     private func parsedCrop() throws -> SuperResolutionProduct.Crop? {
         guard let crop else { return nil }
         let numbers = crop.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
-        guard numbers.count == 4, let x = numbers[0], let y = numbers[1], let width = numbers[2], let height = numbers[3], min(x, y) >= 0, min(width, height) > 0
+        guard numbers.count == 4, let x = numbers[0], let y = numbers[1], let width = numbers[2], let height = numbers[3], min(x, y) >= 0,
+            min(width, height) > 0
         else { throw ValidationError("--crop must be four whole numbers X,Y,W,H, not \(crop)") }
         return SuperResolutionProduct.Crop(x: x, y: y, width: width, height: height)
     }
 
     private func parsedShard() throws -> (index: Int, count: Int) {
         guard let shard else { return (1, 1) }
-        let numbers = shard.split(separator: "/").compactMap { Int($0) }
-        guard numbers.count == 2, numbers[1] >= 1, (1...numbers[1]).contains(numbers[0]) else {
+        let numbers = shard.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard numbers.count == 2, let index = numbers[0], let count = numbers[1], index >= 1, index <= count else {
             throw ValidationError("--shard must be I/N with I from 1 to N, not \(shard)")
         }
-        return (numbers[0], numbers[1])
+        return (index, count)
     }
 
     func run() throws {
         let logger = common.start()
         let part = try parsedShard()
-        let files = try expandInputs(inputs, files: fitsFiles(in:)).enumerated().filter { $0.offset % part.count == part.index - 1 }.map(\.element)
+        let all = try expandInputs(inputs, files: fitsFiles(in:))
+        let named = Dictionary(grouping: all) { fitsStem($0.lastPathComponent) }
+        if let (name, clashing) = named.first(where: { $0.value.count > 1 }) {
+            throw Failure(
+                .usage, "several inputs would be written to \(name)_sr.fits", found: clashing.map(\.path).joined(separator: ", "),
+                remedy: "give them to runs with other --output folders")
+        }
+        let files = all.enumerated().filter { $0.offset % part.count == part.index - 1 }.map(\.element)
         let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
         let folder = fileURL(output)
         try createFolder(folder)
         var options = SuperResolutionProduct.Options()
         options.resolver = SuperResolver.Options(steps: steps, tile: tile, overlap: overlap, seed: seed)
-        (options.samples, options.keepsSamples, options.meanIsPrimary) = (samples, keepSamples, primary == .mean)
+        (options.samples, options.meanIsPrimary) = (samples, primary == .mean)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.crop) = (offDisk == .zero, try parsedCrop())
 
         Interruption.watch()
         let display = common.progressDisplay("infer")
-        var failures = FailureList()
+        var failures = FailureList(of: files.count)
         for (index, file) in files.enumerated() {
             let target = folder.appendingPathComponent("\(fitsStem(file.lastPathComponent))_sr.fits")
             if continues, FileManager.default.fileExists(atPath: target.path) {
@@ -164,7 +171,7 @@ struct Infer: ParsableCommand {
             }
         }
         display.finish()
-        try failures.finish(of: files.count)
+        try failures.finish()
     }
 
     private func writePreview(_ low: Magnetogram, _ high: Magnetogram, _ target: URL, _ logger: Logger) throws {
@@ -176,10 +183,4 @@ struct Infer: ParsableCommand {
         ).write(to: target, overwrite: true)
         logger.info("\(target.path)")
     }
-}
-
-/// A file's name without the endings of FITS files.
-func fitsStem(_ name: String) -> String {
-    for ending in [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts"] where name.lowercased().hasSuffix(ending) { return String(name.dropLast(ending.count)) }
-    return name
 }

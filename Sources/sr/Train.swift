@@ -107,8 +107,10 @@ struct Train: ParsableCommand {
             print(try configuration.yaml(), terminator: "")
             return
         }
+        // A resumed run goes on with the autoencoder it began with.
+        let isResumedDiffusion = resume && configuration.model != .vqgan
         var trainer = try Trainer(
-            configuration, data: fileURL(data), autoencoder: autoencoder.map(fileURL), logger: logger)
+            configuration, data: fileURL(data), autoencoder: isResumedDiffusion ? folder.autoencoder : autoencoder.map(fileURL), logger: logger)
         logger.info("\(trainer.summary)")
         if dryRun {
             print(try trainer.dryRun())
@@ -117,11 +119,14 @@ struct Train: ParsableCommand {
         if !resume {
             if folder.exists {
                 guard common.overwrite else {
-                    throw Failure(.cannotWrite, "a run is there already", at: folder.url.path, remedy: "add --resume to go on with it or --overwrite to start anew")
+                    throw Failure(
+                        .cannotWrite, "a run is there already", at: folder.url.path,
+                        remedy: "add --resume to go on with it or --overwrite to start anew")
                 }
                 try folder.clear()
             }
             try folder.create()
+            try trainer.keepAutoencoder(in: folder)
             try writeAtomically(try configuration.yaml(), to: folder.configuration)
         }
         try train(&trainer, folder, logger)
@@ -151,6 +156,9 @@ struct Train: ParsableCommand {
     private func resolvedConfiguration(_ folder: RunFolder) throws -> TrainingConfiguration {
         var configuration: TrainingConfiguration
         if resume {
+            for (name, isGiven) in [("--config", common.config != nil), ("--autoencoder", autoencoder != nil)] where isGiven {
+                throw Failure(.usage, "\(name) cannot change when a run is resumed", at: folder.url.path, remedy: "leave it out")
+            }
             guard folder.exists else { throw Failure(.missingInput, "there is no run to resume", at: folder.url.path) }
             let text = try? String(contentsOf: folder.configuration, encoding: .utf8)
             guard let text else { throw Failure(.missingInput, "the run has no configuration", at: folder.configuration.path) }
@@ -194,7 +202,8 @@ struct Train: ParsableCommand {
     private func named<Value: RawRepresentable & CaseIterable>(_ value: Any, _ key: String) throws -> Value where Value.RawValue == String {
         guard let result = Value(rawValue: "\(value)") else {
             throw Failure(
-                .configuration, "\(key) is not valid", at: common.config, expected: Value.allCases.map(\.rawValue).joined(separator: ", "), found: "\(value)")
+                .configuration, "\(key) is not valid", at: common.config, expected: Value.allCases.map(\.rawValue).joined(separator: ", "),
+                found: "\(value)")
         }
         return result
     }

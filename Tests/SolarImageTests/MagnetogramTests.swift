@@ -102,7 +102,7 @@ import Testing
         var image = Fixture.pattern(9, 6)
         image[0, 0] = .nan
         for y in 2..<4 { for x in 2..<4 { image[x, y] = .nan } }
-        let binned = image.binned(by: 2)
+        let binned = image.blockMean(by: 2)
         #expect(binned.width == 4 && binned.height == 3)
         #expect(binned[0, 0] == (image[1, 0] + image[0, 1] + image[1, 1]) / 3)
         #expect(binned[1, 1].isNaN)
@@ -113,7 +113,7 @@ import Testing
         let image = Fixture.pattern(5, 3)
         let large = image.replicated(by: 4)
         #expect(large.width == 20 && large.height == 12 && large[7, 5] == image[1, 1])
-        #expect(large.binned(by: 4) == image)
+        #expect(large.blockMean(by: 4) == image)
         #expect(
             image.cropped(x: 1, y: 1, width: 3, height: 2).pixels == [image[1, 1], image[2, 1], image[3, 1], image[1, 2], image[2, 2], image[3, 2]])
     }

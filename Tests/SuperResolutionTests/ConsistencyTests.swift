@@ -71,7 +71,7 @@ import Testing
         }
         let low = Image(width: 32, height: 32, pixels: zip(prediction.blockMean(by: 4).pixels, deviation.blockMean(by: 4).pixels).map { $0 + $1 })
         let smooth = prediction.consistent(with: low)
-        let replicated = deviation.blockMean(by: 4).replicate(by: 4)
+        let replicated = deviation.blockMean(by: 4).replicated(by: 4)
         let change = smooth.transformed { x, y, value in value - prediction[x, y] }
         let expected = latticePower(replicated)
         #expect(expected > 0)

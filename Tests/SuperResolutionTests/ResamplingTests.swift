@@ -30,7 +30,7 @@ import SuperResolution
 
     @Test func replicationIsUndoneByTheBlockMean() {
         let image = MetricFixture.noise(width: 37, height: 21)
-        let large = image.replicate(by: 4)
+        let large = image.replicated(by: 4)
         #expect(large.width == 148 && large.height == 84)
         #expect(large[147, 83] == image[36, 20] && large[4, 3] == image[1, 0] && large[3, 4] == image[0, 1])
         #expect(large.blockMean(by: 4) == image)

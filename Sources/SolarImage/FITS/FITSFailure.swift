@@ -21,7 +21,8 @@ func fitsFailure(
         buffer.initialize(repeating: 0)
         guard let text = buffer.baseAddress else { return }
         while ffgmsg(text) != 0 {  // fits_read_errmsg
-            let message = String(cString: text)
+            // It may quote what stands in the file where text should be: control characters could do anything to a terminal.
+            let message = String(String(cString: text).unicodeScalars.map { (0x20...0x7E).contains($0.value) ? Character($0) : "?" })
             // The stack repeats the path, broken anywhere; the location says it already.
             let isNews = !message.isEmpty && !location.contains(message) && !messages.contains(message)
             if isNews, messages.count < 6 { messages.append(message) }

@@ -32,9 +32,13 @@ package struct LinePlot: Sendable {
             canvas.fill(Canvas.Rectangle(x: 0, y: 0, width: canvas.width, height: canvas.height), .white)
             let frame = Canvas.Rectangle(x: 90, y: 56, width: canvas.width - 120, height: canvas.height - 126)
             canvas.text(title, x: frame.x, y: 30, size: 16, anchor: .left, bold: true)
-            let drawn = series.map { Series(name: $0.name, points: $0.points.filter { $0.x.isFinite && $0.y.isFinite && $0.y > 0 }) }.filter { !$0.points.isEmpty }
+            let drawn = series.map { Series(name: $0.name, points: $0.points.filter { $0.x.isFinite && $0.y.isFinite && $0.y > 0 }) }.filter {
+                !$0.points.isEmpty
+            }
             let points = drawn.flatMap(\.points)
-            guard let left = points.map(\.x).min(), let right = points.map(\.x).max(), let low = points.map(\.y).min(), let high = points.map(\.y).max() else {
+            guard let left = points.map(\.x).min(), let right = points.map(\.x).max(), let low = points.map(\.y).min(),
+                let high = points.map(\.y).max()
+            else {
                 canvas.text("nothing to draw yet", x: frame.x + frame.width / 2, y: frame.y + frame.height / 2, size: 14, anchor: .centre)
                 return
             }
@@ -60,7 +64,9 @@ package struct LinePlot: Sendable {
             for (index, series) in drawn.enumerated() {
                 let colour = Self.colours[index % Self.colours.count]
                 canvas.line(series.points.map { (x($0.x), y($0.y)) }, colour, lineWidth: 1.8)
-                for point in series.points.count < 60 ? series.points : [] { canvas.circle(x: x(point.x), y: y(point.y), radius: 2.5, colour, lineWidth: 1.5) }
+                for point in series.points.count < 60 ? series.points : [] {
+                    canvas.circle(x: x(point.x), y: y(point.y), radius: 2.5, colour, lineWidth: 1.5)
+                }
                 let offset = frame.x + frame.width - 150 * Double(drawn.count - index)
                 canvas.line([(offset, 26), (offset + 24, 26)], colour, lineWidth: 2.5)
                 canvas.text(series.name, x: offset + 30, y: 30, size: 13, anchor: .left)

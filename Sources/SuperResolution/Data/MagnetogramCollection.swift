@@ -63,25 +63,7 @@ package final class MagnetogramCollection {
     /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
     package func splitByRegion() -> (training: MagnetogramCollection, validation: MagnetogramCollection?) {
         // Maps that share a region belong together; so do those without one, since nothing tells them apart.
-        var groups: [[Int]] = []
-        var groupOfRegion: [Region?: Int] = [:]
-        for (index, entry) in entries.enumerated() {
-            let keys: [Region?] = entry.regions.isEmpty ? [nil] : entry.regions.map(Optional.some)
-            let known = Set(keys.compactMap { groupOfRegion[$0] }).sorted()
-            guard let first = known.first else {
-                for key in keys { groupOfRegion[key] = groups.count }
-                groups.append([index])
-                continue
-            }
-            groups[first].append(index)
-            for other in known.dropFirst() {
-                groups[first] += groups[other]
-                groups[other] = []
-            }
-            for (key, group) in groupOfRegion where known.contains(group) { groupOfRegion[key] = first }
-            for key in keys { groupOfRegion[key] = first }
-        }
-        groups.removeAll(where: \.isEmpty)
+        let groups = RegionGroups.groups(entries.map { entry -> [Region?] in entry.regions.isEmpty ? [nil] : entry.regions })
         guard groups.count >= 3 else { return (self, nil) }
         // From the smallest group up, so that the large ones remain to be learned from, but not only the very smallest.
         let area = { (group: [Int]) in group.reduce(0) { $0 + self.entries[$1].width * self.entries[$1].height } }
@@ -113,7 +95,8 @@ package final class MagnetogramCollection {
             file += 1
         }
         return Crop(
-            file: file, x: random.integer(below: max(1, entries[file].width - size + 1)), y: random.integer(below: max(1, entries[file].height - size + 1)),
+            file: file, x: random.integer(below: max(1, entries[file].width - size + 1)),
+            y: random.integer(below: max(1, entries[file].height - size + 1)),
             size: size, orientation: random.integer(below: 8), reversesPolarity: random.integer(below: 2) == 1)
     }
 
@@ -172,7 +155,8 @@ package final class MagnetogramCollection {
 package func fitsFiles(in folder: URL) throws -> [URL] {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
-        throw Failure(.missingInput, "there is no such folder", at: folder.path)
+        let isFile = FileManager.default.fileExists(atPath: folder.path)
+        throw Failure(isFile ? .badData : .missingInput, isFile ? "this is a file, not a folder" : "there is no such folder", at: folder.path)
     }
     do {
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)

@@ -9,7 +9,8 @@ import TensorCore
 /// - Returns: x₀
 /// - Throws: what `predict` throws, such as an interruption.
 package func sampleDDIM(
-    from initial: Tensor, schedule: NoiseSchedule, timesteps: [Int], target: PredictionTarget, predict: (_ noisy: Tensor, _ timestep: Int) throws -> Tensor
+    from initial: Tensor, schedule: NoiseSchedule, timesteps: [Int], target: PredictionTarget,
+    predict: (_ noisy: Tensor, _ timestep: Int) throws -> Tensor
 ) rethrows -> Tensor {
     let alphas = schedule.cumulativeAlphas
     var x = initial

@@ -9,6 +9,11 @@ public struct NoiseSchedule: Sendable, Codable, Equatable {
     /// β of the last step, 0.02 in the paper.
     public var lastBeta: Double
 
+    /// - Parameters:
+    ///   - steps: at least 1
+    ///   - firstBeta, lastBeta: 0 < first ≤ last < 1
+    public init(steps: Int, firstBeta: Double, lastBeta: Double) { (self.steps, self.firstBeta, self.lastBeta) = (steps, firstBeta, lastBeta) }
+
     public static let paper = NoiseSchedule(steps: 1000, firstBeta: 1e-4, lastBeta: 0.02)
 
     /// ᾱ_t = Π (1 − β_s) for t = 0 … T − 1.
@@ -20,9 +25,9 @@ public struct NoiseSchedule: Sendable, Codable, Equatable {
         }
     }
 
-    /// `count` timesteps for sampling, descending from T − 1 in equal strides ("trailing", Lin et al. 2024, table 2).
+    /// `count` timesteps for sampling, descending from T − 1 in equal strides ("trailing", Lin et al. 2024, table 2); halves round to even.
     public func samplingTimesteps(_ count: Int) -> [Int] {
-        (0..<count).map { Int((Double(steps) - Double($0) * Double(steps) / Double(count)).rounded()) - 1 }
+        (0..<count).map { Int((Double(steps) - Double($0) * Double(steps) / Double(count)).rounded(.toNearestOrEven)) - 1 }
     }
 
     private enum CodingKeys: String, CodingKey {

@@ -93,3 +93,15 @@ package struct Comparison: Sendable {
         return rows.reduce(0, +)
     }
 }
+
+extension Image {
+    /// The part of the image from pixel (0, 0) whose width and height are multiples of `multiple`.
+    /// - Throws: `Failure` (`.badData`) if the image is smaller than that along an axis.
+    package func trimmed(toMultiplesOf multiple: Int) throws -> Image {
+        let (columns, rows) = (width / multiple * multiple, height / multiple * multiple)
+        guard columns > 0, rows > 0 else {
+            throw Failure(.badData, "the map is too small", expected: "at least \(multiple) × \(multiple) pixels", found: "\(width) × \(height)")
+        }
+        return cropped(x: 0, y: 0, width: columns, height: rows)
+    }
+}

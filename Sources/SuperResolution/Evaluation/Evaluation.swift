@@ -47,7 +47,8 @@ public struct Evaluation {
             var name = stem == "model" ? url.deletingLastPathComponent().lastPathComponent : stem
             // Two files may bear the same name; the table needs to tell them apart.
             if competitors.contains(where: { $0.name == name }) { name += "-\(competitors.count)" }
-            competitors.append((name, try sha256(of: url), model.kind == .vqgan ? .autoencoder(model) : .diffusion(try SuperResolver(model, at: url.path))))
+            competitors.append(
+                (name, try sha256(of: url), model.kind == .vqgan ? .autoencoder(model) : .diffusion(try SuperResolver(model, at: url.path))))
         }
         self.competitors = competitors
     }
@@ -64,6 +65,8 @@ public struct Evaluation {
         maps: [URL], dataPath: String, output: URL, progress: (Double, String) -> Void, isCancelled: () -> Bool
     ) throws -> (table: String, failures: [Failure]) {
         let files = Array(maps.prefix(options.limit ?? maps.count))
+        // An output that cannot be written is better known before hours of sampling than after.
+        try createFolder(output)
         var evaluationOptions = EvaluationOptions()
         evaluationOptions.regionThreshold = options.regionThreshold
         evaluationOptions.samples = options.samples
@@ -91,7 +94,7 @@ public struct Evaluation {
                 }
             } catch let failure as Failure where failure.category == .badData || failure.category == .missingInput {
                 failures.append(Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil))
-                logger.error("\(failure)")
+                if files.count > 1 { logger.error("\(failure)") }
             }
         }
         progress(1, "writing")
@@ -104,7 +107,6 @@ public struct Evaluation {
         for index in report.models.indices {
             report.models[index].metrics["seconds_per_sample"] = Summary(of: seconds[report.models[index].name] ?? [])
         }
-        try createFolder(output)
         try report.write(to: output, scores: scores, groups: groups)
         return (EvaluationTable(report, metrics: groups.flatMap(\.metrics)).text, failures)
     }
@@ -112,7 +114,7 @@ public struct Evaluation {
     private func predictions(_ competitor: Competitor, _ truth: Truth, _ isCancelled: () -> Bool) throws -> [Image] {
         let low = truth.lowResolution
         switch competitor {
-        case .nearest: return [low.replicate(by: 4)]
+        case .nearest: return [low.replicated(by: 4)]
         case .bicubic: return [low.bicubic(by: 4)]
         case .bicubicConsistent: return [low.bicubic(by: 4).consistent(with: low)]
         case .autoencoder(let model): return [try model.reconstruct(truth.field, isCancelled: isCancelled)]

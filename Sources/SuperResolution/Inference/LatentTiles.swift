@@ -3,6 +3,8 @@ import TensorCore
 /// A rectangle of rows and columns.
 package struct TileRectangle: Sendable, Equatable {
     package var rows, columns: Range<Int>
+
+    package init(rows: Range<Int>, columns: Range<Int>) { (self.rows, self.columns) = (rows, columns) }
 }
 
 /// How a field of latents is worked on in parts, so that memory does not grow with the image.

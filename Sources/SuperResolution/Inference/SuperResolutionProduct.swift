@@ -32,7 +32,6 @@ public struct SuperResolutionProduct {
         public var resolver = SuperResolver.Options()
         /// Samples to draw; from two on mean and standard deviation are written too.
         public var samples = 1
-        public var keepsSamples = false
         /// Whether the primary image is the mean rather than the first sample.
         public var meanIsPrimary = false
         public var consistency = Consistency.auto
@@ -49,6 +48,9 @@ public struct SuperResolutionProduct {
 
     /// Pixel scales in arcsec that the models are made for: MDI's is 1.98, four HMI pixels are 2.02, a SMARP map's 0.12 degree about 1.97.
     private static let scales = 1.8...2.2
+
+    /// Gauss; ten times what any sunspot has.
+    private static let strongestField: Float = 1e5
 
     private let resolver: SuperResolver
     private let model: Model
@@ -78,7 +80,7 @@ public struct SuperResolutionProduct {
         let low = try prepared(input, options)
         var settings = options.resolver
         settings.consistency = options.consistency.weight(for: low.instrument)
-        var ensemble = Ensemble(keepsSamples: options.keepsSamples)
+        var ensemble = Ensemble()
         for sample in 0..<options.samples {
             ensemble.add(
                 try resolver.superResolve(
@@ -100,7 +102,6 @@ public struct SuperResolutionProduct {
         if options.samples > 1 {
             add("MEAN", ensemble.mean)
             add("STD", ensemble.deviation)
-            for (index, sample) in ensemble.samples.enumerated() { add("SAMPLE\(index + 1)", sample) }
         }
         try FITSWriter.write(high.image, header: high.header, extensions: extensions, to: output, overwrite: overwrite)
         return (low, high)
@@ -109,11 +110,19 @@ public struct SuperResolutionProduct {
     /// The input, cut out, checked and on HMI's scale.
     private func prepared(_ input: URL, _ options: Options) throws -> Magnetogram {
         var map = try Magnetogram(reading: input)
+        try checkGrid(map.header, at: input.path)
+        if let strongest = map.image.pixels.lazy.filter({ !$0.isNaN }).map(abs).max(), strongest > Self.strongestField {
+            throw Failure(
+                .badData, "the values are no solar magnetic field", at: input.path, expected: "at most \(Self.strongestField) Gauss",
+                found: "\(strongest)")
+        }
         if let crop = options.crop {
-            guard crop.x >= 0, crop.y >= 0, crop.width > 0, crop.height > 0, crop.width <= map.image.width - crop.x, crop.height <= map.image.height - crop.y
+            guard crop.x >= 0, crop.y >= 0, crop.width > 0, crop.height > 0, crop.width <= map.image.width - crop.x,
+                crop.height <= map.image.height - crop.y
             else {
                 throw Failure(
-                    .badData, "the crop does not lie in the image", at: input.path, expected: "within \(map.image.width) × \(map.image.height) pixels",
+                    .badData, "the crop does not lie in the image", at: input.path,
+                    expected: "within \(map.image.width) × \(map.image.height) pixels",
                     found: "\(crop.width) × \(crop.height) from (\(crop.x), \(crop.y))")
             }
             map = map.cropped(x: crop.x, y: crop.y, width: crop.width, height: crop.height)
@@ -121,7 +130,8 @@ public struct SuperResolutionProduct {
         }
         guard map.isFit || options.isForced else {
             throw Failure(
-                .badData, "the image is marked unfit", at: "\(input.path), QUALITY", expected: "none of the bits 0x\(String(map.instrument.unfitQualityBits, radix: 16))",
+                .badData, "the image is marked unfit", at: "\(input.path), QUALITY",
+                expected: "none of the bits 0x\(String(map.instrument.unfitQualityBits, radix: 16))",
                 found: "0x\(String(map.header.quality ?? 0, radix: 16))", remedy: "use another frame, or --force")
         }
         if let scale = map.arcsecPerPixel {
@@ -140,12 +150,26 @@ public struct SuperResolutionProduct {
         return map
     }
 
+    /// Refuses a grid that is there but cannot be refined.
+    private func checkGrid(_ header: FITSHeader, at location: String) throws {
+        for keyword in ["CRPIX1", "CRPIX2", "CDELT1", "CDELT2"] where header.contains(keyword) {
+            let value = header.real(keyword)
+            guard let value, value != 0 || keyword.hasPrefix("CRPIX") else {
+                throw Failure(
+                    .badData, "the pixel grid is not valid", at: "\(location), \(keyword)",
+                    expected: "a finite number\(keyword.hasPrefix("CDELT") ? " other than 0" : "")",
+                    found: value.map { "\($0)" } ?? "none", remedy: "correct the keyword")
+            }
+        }
+    }
+
     private func describe(_ header: inout FITSHeader, of low: Magnetogram, _ options: Options, _ settings: SuperResolver.Options) {
         header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
         header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
         header.addHistory("sr: \(provenance)")
         header.addHistory(
-            "sr: DDIM, \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)")
+            "sr: DDIM, \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)"
+        )
         header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
         if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
         if let crop = options.crop { header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)") }
@@ -155,17 +179,12 @@ public struct SuperResolutionProduct {
 /// Mean and standard deviation of samples as they come (Welford 1962): memory does not grow with their number.
 private struct Ensemble {
     private(set) var first = Image(width: 1, height: 1, repeating: .nan)
-    private(set) var samples: [Image] = []
     private(set) var mean = Image(width: 1, height: 1, repeating: .nan)
     private var squares: [Float] = []
     private var count: Float = 0
-    private let keepsSamples: Bool
-
-    init(keepsSamples: Bool) { self.keepsSamples = keepsSamples }
 
     mutating func add(_ sample: Image) {
         count += 1
-        if keepsSamples { samples.append(sample) }
         if count == 1 {
             (first, mean) = (sample, sample)
             squares = Array(repeating: 0, count: sample.pixels.count)

@@ -5,17 +5,20 @@ import TensorCore
 /// Super-resolves fields with a latent diffusion model, in overlapping tiles so that memory stays bounded beyond the image and its latents.
 public struct SuperResolver {
     public struct Options: Sendable, Codable, Equatable {
-        /// Denoising steps of DDIM.
+        /// Denoising steps of DDIM, at least 1.
         public var steps: Int
-        /// Side of a tile in LR pixels.
+        /// Side of a tile in LR pixels, at least 16.
         public var tile: Int
-        /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023).
+        /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023). 0 up to less than `tile`.
         public var overlap: Int
         /// How much of the difference between the result's block means and the input is corrected, 0 … 1.
         public var consistency: Double
         public var seed: UInt64
 
         public init(steps: Int = 20, tile: Int = 64, overlap: Int = 16, consistency: Double = 1, seed: UInt64 = 1) {
+            precondition(
+                steps >= 1 && tile >= 16 && (0..<tile).contains(overlap) && (0...1).contains(consistency),
+                "SuperResolver.Options: a value is out of range")
             (self.steps, self.tile, self.overlap, self.consistency, self.seed) = (steps, tile, overlap, consistency, seed)
         }
     }
@@ -28,7 +31,8 @@ public struct SuperResolver {
     public init(_ model: Model, at location: String? = nil) throws {
         guard let network = model.network, let diffusion = model.description.diffusion else {
             throw Failure(
-                .badData, "the model cannot super-resolve", at: location, expected: "a latent diffusion model", found: "a model of kind \(model.kind.rawValue)",
+                .badData, "the model cannot super-resolve", at: location, expected: "a latent diffusion model",
+                found: "a model of kind \(model.kind.rawValue)",
                 remedy: "give the model.safetensors of a run of `sr train --model ldm-residual`")
         }
         (self.model, self.network, self.diffusion) = (model, network, diffusion)
@@ -66,7 +70,9 @@ public struct SuperResolver {
         let condition = diffusion.statistics.normalizeCondition(encoded)
 
         var random = Random(seed: options.seed, name: "sample \(sample)")
-        let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: options.overlap * scale / factor).filter { !isEmpty($0) }
+        let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: options.overlap * scale / factor).filter {
+            !isEmpty($0)
+        }
         let timesteps = diffusion.schedule.samplingTimesteps(min(options.steps, diffusion.schedule.steps))
         var done = 0
         let residual = try sampleDDIM(

@@ -3,6 +3,12 @@ import SolarImage
 import TensorCore
 
 extension Model {
+    /// The latents around a tile that its values can depend on, in whole LR pixels where those span several latents.
+    private var halo: Int {
+        let unit = max(1, scale / description.autoencoder.factor)
+        return (description.autoencoder.reach + unit - 1) / unit * unit
+    }
+
     /// Latents of a field that is given tile by tile, so that only latents and one tile are held.
     ///
     /// - Parameters:
@@ -12,7 +18,7 @@ extension Model {
     /// - Returns: `[1, height, width, latent channels]`; nil if cancelled
     package func encodeInTiles(height: Int, width: Int, side: Int, isCancelled: () -> Bool, field: (TileRectangle) -> Tensor) -> Tensor? {
         LatentTiles.assemble(
-            height: height, width: width, size: side, halo: description.autoencoder.reach, factor: 1, channels: description.autoencoder.latentChannels,
+            height: height, width: width, size: side, halo: halo, factor: 1, channels: description.autoencoder.latentChannels,
             isCancelled: isCancelled
         ) { autoencoder.encode(description.normalization.normalize(field($0))) }
     }
@@ -20,8 +26,8 @@ extension Model {
     /// The HR field of latents, `[1, height·f, width·f, 1]` in Gauss, 0 where `isEmpty`; nil if cancelled.
     package func decodeInTiles(_ latents: Tensor, side: Int, isCancelled: () -> Bool, isEmpty: (TileRectangle) -> Bool) -> Tensor? {
         LatentTiles.assemble(
-            height: latents.shape[1], width: latents.shape[2], size: side, halo: description.autoencoder.reach, factor: description.autoencoder.factor,
-            channels: 1, isCancelled: isCancelled
+            height: latents.shape[1], width: latents.shape[2], size: side, halo: halo, factor: description.autoencoder.factor, channels: 1,
+            isCancelled: isCancelled
         ) { isEmpty($0) ? nil : description.normalization.denormalize(autoencoder.decode(latents.window($0))) }
     }
 

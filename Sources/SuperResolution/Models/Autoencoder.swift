@@ -18,6 +18,18 @@ package struct Autoencoder {
         /// Whether decoding replaces each latent by its nearest code.
         package var decodesQuantized: Bool
 
+        private enum CodingKeys: String, CodingKey {
+            case patch, width, multipliers
+            case latentChannels = "latent_channels"
+            case codebookSize = "codebook_size"
+            case decodesQuantized = "decodes_quantized"
+        }
+
+        package init(patch: Int, width: Int, multipliers: [Int], latentChannels: Int, codebookSize: Int, decodesQuantized: Bool) {
+            (self.patch, self.width, self.multipliers, self.latentChannels) = (patch, width, multipliers, latentChannels)
+            (self.codebookSize, self.decodesQuantized) = (codebookSize, decodesQuantized)
+        }
+
         /// Image pixels per latent along each axis, the paper's f.
         package var factor: Int { patch << (multipliers.count - 1) }
 
@@ -61,7 +73,8 @@ package struct Autoencoder {
                 resampling: level == last
                     ? nil
                     : Convolution(
-                        width, width, kernel: 3, stride: 2, padding: Padding(top: 0, bottom: 1, left: 0, right: 1), in: place / "downsamplers" / "0" / "conv"))
+                        width, width, kernel: 3, stride: 2, padding: Padding(top: 0, bottom: 1, left: 0, right: 1),
+                        in: place / "downsamplers" / "0" / "conv"))
         }
         encoderMiddle = ResidualBlock(deepest, deepest, in: encoder / "mid_block" / "resnets" / "0")
         encoderOutput = Convolution(deepest, configuration.latentChannels, kernel: 3, in: encoder / "conv_out")

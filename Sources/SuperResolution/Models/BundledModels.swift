@@ -19,7 +19,7 @@ public enum BundledModels {
     /// - Throws: `Failure` (`.missingInput`) if the program was built without it.
     public static func superResolution() throws -> URL {
         guard let file = files().first(where: { $0.name == name }) else {
-            throw Failure(.missingInput, "no model \(name) is bundled with this program", remedy: "give one with --model")
+            throw Failure(.missingInput, "no model \(name) is bundled with this program", remedy: "give one of your own")
         }
         return file.url
     }

@@ -23,10 +23,13 @@ public enum FieldNormalization: Sendable, Equatable {
     }
 
     /// Network values → Gauss. A gradient passes through.
+    ///
+    /// What lies beyond 1.2 times the range (6.8 kG at a scale of 100 G and a limit of 3000 G, more than any sunspot has) is held there before arcsinh is
+    /// undone: the sinh of what an untrained network gives has no bound.
     public func denormalize(_ values: Tensor) -> Tensor {
         switch self {
         case .linear(let limit): values * limit
-        case .inverseHyperbolicSine(let scale, let limit): (values * asinh(limit / scale)).hyperbolicSine() * scale
+        case .inverseHyperbolicSine(let scale, let limit): (values.clamped(to: -1.2...1.2) * asinh(limit / scale)).hyperbolicSine() * scale
         }
     }
 }
@@ -39,7 +42,8 @@ extension FieldNormalization: Codable {
         let limit = try container.decode(Float.self, forKey: .limit)
         let kind = try container.decode(String.self, forKey: .kind)
         guard limit.isFinite, limit > 0 else {
-            throw DecodingError.dataCorruptedError(forKey: .limit, in: container, debugDescription: "the limit must be a positive field in Gauss, not \(limit)")
+            throw DecodingError.dataCorruptedError(
+                forKey: .limit, in: container, debugDescription: "the limit must be a positive field in Gauss, not \(limit)")
         }
         switch kind {
         case "linear": self = .linear(limit: limit)

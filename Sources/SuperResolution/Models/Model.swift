@@ -14,6 +14,7 @@ public final class Model {
     private static let metadataKey = "sr.model"
     private static let autoencoderPrefix = "autoencoder."
     private static let networkPrefix = "unet."
+    private static let remedy = "the file was not written by this program, or is damaged; fetch or train the model again"
 
     /// A model with initial weights.
     package init(_ description: ModelDescription, seed: UInt64) {
@@ -52,15 +53,19 @@ public final class Model {
             }
             description = try JSONDecoder().decode(ModelDescription.self, from: Data(json.utf8))
         } catch let error as DecodingError {
-            throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary)
+            throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary, remedy: Self.remedy)
         }
-        try description.validate(at: url.path)
+        try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
         self.init(description, seed: 0)
         try autoencoderStore.load(file, prefix: Self.autoencoderPrefix)
         try networkStore.load(file, prefix: Self.networkPrefix, unused: PaperUNet.isUnused)
     }
 
     private struct FormatOnly: Decodable { let format: Int }
+
+    /// Writes the model with 16-bit weights.
+    /// - Throws: `Failure` (`.cannotWrite`).
+    public func writeHalfPrecision(to url: URL) throws { try write(to: url, type: .float16) }
 
     /// Writes the model file.
     /// - Parameters:
@@ -81,24 +86,24 @@ public final class Model {
 
 extension ModelDescription {
     /// Refuses extents that cannot be built or would exhaust the memory: they come from a file.
-    fileprivate func validate(at location: String) throws {
+    /// - Parameter values: how many numbers the file holds; no network is built whose widest convolution alone has more.
+    fileprivate func validate(at location: String, values: Int, remedy: String) throws {
         func check(_ isSound: Bool, _ what: String, _ found: Any) throws {
-            guard isSound else { throw Failure(.badData, "the model's description is not sound", at: location, expected: what, found: "\(found)") }
+            guard isSound else {
+                throw Failure(.badData, "the model's description is not sound", at: location, expected: what, found: "\(found)", remedy: remedy)
+            }
         }
+        func checkSize(_ count: Int, _ what: String) throws { try check(count <= values, "\(what) that fits in the file's \(values) values", count) }
         try check(scale == 4, "scale 4", scale)
-        try check((1...16).contains(autoencoder.patch), "an autoencoder patch of 1 … 16", autoencoder.patch)
-        try check((1...1024).contains(autoencoder.width), "an autoencoder width of 1 … 1024", autoencoder.width)
-        try check(isSound(autoencoder.multipliers), "1 … 6 multipliers of 1 … 16", autoencoder.multipliers)
-        try check((1...64).contains(autoencoder.latentChannels), "1 … 64 latent channels", autoencoder.latentChannels)
-        try check((0...1 << 20).contains(autoencoder.codebookSize), "at most 2^20 codes", autoencoder.codebookSize)
+        try autoencoder.check(check)
+        try checkSize(convolution(autoencoder.width, autoencoder.multipliers), "an autoencoder")
+        try checkSize(autoencoder.codebookSize * autoencoder.latentChannels, "a codebook")
         try check((diffusion != nil) == (kind != .vqgan), "a diffusion network in a diffusion model alone", kind.rawValue)
         guard let diffusion else { return }
+        try diffusion.network.check(check)
         switch diffusion.network {
-        case .unet(let unet):
-            try check((1...1024).contains(unet.width) && isSound(unet.multipliers), "a U-Net width of 1 … 1024, 1 … 6 multipliers", unet)
-            try check((1...64).contains(unet.heads) && unet.width * (unet.multipliers.last ?? 1) % unet.heads == 0, "heads that divide the channels", unet.heads)
-        case .paper(let unet):
-            try check((4...1024).contains(unet.width) && unet.width % 4 == 0, "a U-Net width of 4 … 1024 in steps of 4", unet.width)
+        case .unet(let unet): try checkSize(convolution(unet.width, unet.multipliers), "a U-Net")
+        case .paper(let unet): try checkSize(convolution(unet.width, [8]), "a U-Net")
         }
         try check((1...100_000).contains(diffusion.schedule.steps), "1 … 100000 noise steps", diffusion.schedule.steps)
         try check(
@@ -106,11 +111,51 @@ extension ModelDescription {
             "0 < first β ≤ last β < 1", "\(diffusion.schedule.firstBeta) … \(diffusion.schedule.lastBeta)")
         let statistics = diffusion.statistics
         let vectors = [statistics.targetMean, statistics.targetDeviation, statistics.conditionMean, statistics.conditionDeviation]
-        try check(vectors.allSatisfy { $0.count == autoencoder.latentChannels }, "statistics of \(autoencoder.latentChannels) channels", vectors.map(\.count))
+        try check(
+            vectors.allSatisfy { $0.count == autoencoder.latentChannels }, "statistics of \(autoencoder.latentChannels) channels",
+            vectors.map(\.count))
+        try check(
+            (statistics.targetDeviation + statistics.conditionDeviation).allSatisfy { $0 > 0 && $0.isFinite }, "positive standard deviations",
+            statistics.targetDeviation + statistics.conditionDeviation)
     }
 
-    private func isSound(_ multipliers: [Int]) -> Bool { (1...6).contains(multipliers.count) && multipliers.allSatisfy { (1...16).contains($0) } }
+    /// The weights of the widest 3 × 3 convolution that a network of this width has in any case.
+    private func convolution(_ width: Int, _ multipliers: [Int]) -> Int {
+        let widest = width * (multipliers.max() ?? 1)
+        return 9 * widest * widest
+    }
 }
+
+/// Tells whether something holds, what is expected and what was found; throws if it does not hold.
+typealias Check = (_ isSound: Bool, _ expected: String, _ found: Any) throws -> Void
+
+extension Autoencoder.Configuration {
+    /// Extents that can be built and do not exhaust the memory.
+    func check(_ check: Check) throws {
+        try check([1, 2, 4, 8, 16].contains(patch), "an autoencoder patch of 1, 2, 4, 8 or 16", patch)
+        try check((1...1024).contains(width), "an autoencoder width of 1 … 1024", width)
+        try check(isSound(multipliers), "1 … 6 multipliers of 1 … 16", multipliers)
+        try check((1...64).contains(latentChannels), "1 … 64 latent channels", latentChannels)
+        try check((0...1 << 20).contains(codebookSize), "0 … 2^20 codes", codebookSize)
+    }
+}
+
+extension NetworkConfiguration {
+    /// Extents that can be built and do not exhaust the memory.
+    func check(_ check: Check) throws {
+        switch self {
+        case .unet(let unet):
+            try check((1...1024).contains(unet.width) && isSound(unet.multipliers), "a U-Net width of 1 … 1024, 1 … 6 multipliers of 1 … 16", unet)
+            try check(
+                (1...64).contains(unet.heads) && unet.width * (unet.multipliers.last ?? 1) % unet.heads == 0, "heads that divide the channels",
+                unet.heads)
+        case .paper(let unet):
+            try check((4...1024).contains(unet.width) && unet.width % 4 == 0, "a U-Net width of 4 … 1024 in steps of 4", unet.width)
+        }
+    }
+}
+
+private func isSound(_ multipliers: [Int]) -> Bool { (1...6).contains(multipliers.count) && multipliers.allSatisfy { (1...16).contains($0) } }
 
 extension DecodingError {
     /// One line: the key and what is wrong with it.

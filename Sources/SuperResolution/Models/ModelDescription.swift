@@ -56,6 +56,10 @@ package struct DiffusionDescription: Sendable, Codable, Equatable {
     package var schedule: NoiseSchedule
     package var prediction: PredictionTarget
     package var statistics: LatentStatistics
+
+    package init(network: NetworkConfiguration, schedule: NoiseSchedule, prediction: PredictionTarget, statistics: LatentStatistics) {
+        (self.network, self.schedule, self.prediction, self.statistics) = (network, schedule, prediction, statistics)
+    }
 }
 
 /// What was done to train a model. Nothing here depends on the machine or the clock, so equal training gives equal files.
@@ -67,6 +71,10 @@ public struct TrainingSummary: Sendable, Codable, Equatable {
     public var images: Int
     /// The best validation figure, by which the weights were chosen; nil without validation.
     public var validationLoss: Double?
+
+    public init(steps: Int, batchSize: Int, seed: UInt64, images: Int, validationLoss: Double? = nil) {
+        (self.steps, self.batchSize, self.seed, self.images, self.validationLoss) = (steps, batchSize, seed, images, validationLoss)
+    }
 
     private enum CodingKeys: String, CodingKey {
         case steps, seed, images
@@ -90,4 +98,12 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var training: TrainingSummary
     /// Version of the program that wrote the file.
     package var program: String
+
+    package init(
+        kind: ModelKind, normalization: FieldNormalization, autoencoder: Autoencoder.Configuration, diffusion: DiffusionDescription?,
+        training: TrainingSummary
+    ) {
+        (format, program, scale) = (Self.currentFormat, programVersion, 4)
+        (self.kind, self.normalization, self.autoencoder, self.diffusion, self.training) = (kind, normalization, autoencoder, diffusion, training)
+    }
 }

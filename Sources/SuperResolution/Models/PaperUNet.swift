@@ -8,6 +8,13 @@ package struct PaperUNet: DenoisingNetwork {
         package var width: Int
         /// Self-attention after each level, as in latent space.
         package var hasAttention: Bool
+
+        private enum CodingKeys: String, CodingKey {
+            case width
+            case hasAttention = "has_attention"
+        }
+
+        package init(width: Int, hasAttention: Bool) { (self.width, self.hasAttention) = (width, hasAttention) }
     }
 
     /// conv3×3, norm, GELU, conv3×3, norm; in the residual form GELU(x + that).

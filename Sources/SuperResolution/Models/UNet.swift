@@ -22,6 +22,8 @@ package struct UNet: DenoisingNetwork {
         package var multipliers: [Int]
         /// Attention heads.
         package var heads: Int
+
+        package init(width: Int, multipliers: [Int], heads: Int) { (self.width, self.multipliers, self.heads) = (width, multipliers, heads) }
     }
 
     private struct Level {

@@ -22,10 +22,9 @@ package final class AutoencoderTraining: TrainingTask {
         collection = training
         model = Model(
             ModelDescription(
-                format: ModelDescription.currentFormat, kind: .vqgan, scale: 4, normalization: configuration.normalization,
-                autoencoder: configuration.autoencoder, diffusion: nil,
-                training: TrainingSummary(steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
-                program: programVersion), seed: configuration.seed)
+                kind: .vqgan, normalization: configuration.normalization, autoencoder: configuration.autoencoder, diffusion: nil,
+                training: TrainingSummary(steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
+            seed: configuration.seed)
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
     }
@@ -42,8 +41,7 @@ package final class AutoencoderTraining: TrainingTask {
         let (codes, codebookLoss) = model.autoencoder.quantized(latents)
         let reconstruction = model.autoencoder.reconstruct(codes + random.normal(codes.shape) * latentNoise)
         let absolute = meanAbsoluteError(reconstruction, values)
-        // Early in training the inverse of arcsinh would blow up: values far beyond any field are held back.
-        let fieldError = meanAbsoluteError(configuration.normalization.denormalize(reconstruction.clamped(to: -1.2...1.2)), field)
+        let fieldError = meanAbsoluteError(configuration.normalization.denormalize(reconstruction), field)
         var loss = absolute + fieldError * (0.3 / 300) + latents.squared().mean() * 1e-4
         var parts = ["mean_absolute_error": Double(absolute.item), "field_error_gauss": Double(fieldError.item)]
         if let codebookLoss {

@@ -13,6 +13,8 @@ struct Checkpoint {
         var stale = 0
         /// Seconds of training before this checkpoint.
         var seconds = 0.0
+        /// What is to be logged since the last line of the log.
+        var sums: TrainingSums?
     }
 
     private static let key = "sr.progress"
@@ -41,13 +43,16 @@ struct Checkpoint {
                 let tensor = try file.tensor(named: "\(part).\(name)")
                 guard tensor.shape == parameter.value.shape else {
                     throw Failure(
-                        .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)", expected: "\(parameter.value.shape)",
+                        .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)",
+                        expected: "\(parameter.value.shape)",
                         found: "\(tensor.shape)", remedy: "resume with the configuration the run began with")
                 }
                 return tensor
             }
         }
-        let (weights, means, first, second) = (try tensors("weight"), try tensors("average"), try tensors("first_moment"), try tensors("second_moment"))
+        let (weights, means, first, second) = (
+            try tensors("weight"), try tensors("average"), try tensors("first_moment"), try tensors("second_moment")
+        )
         for (parameter, value) in zip(store.parameters, weights) { parameter.value = value }
         averages.averages = means
         optimizer.state = (progress.step, first, second)

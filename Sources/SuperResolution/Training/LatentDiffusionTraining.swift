@@ -99,7 +99,7 @@ package final class LatentDiffusionTraining: TrainingTask {
         let truth = Image(try collection.fields(crop))
         let low = truth.blockMean(by: model.scale)
         let result = try SuperResolver(model).superResolve(low, options: SuperResolver.Options(consistency: 1))
-        return [("LR", low.replicate(by: model.scale)), ("super-resolved", result), ("HR", truth)]
+        return [("LR", low.replicated(by: model.scale)), ("super-resolved", result), ("HR", truth)]
     }
 
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {

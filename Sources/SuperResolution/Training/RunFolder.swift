@@ -14,6 +14,8 @@ package struct RunFolder: Sendable {
     package var checkpoints: URL { url.appendingPathComponent("checkpoints") }
     package var last: URL { checkpoints.appendingPathComponent("last.safetensors") }
     package var best: URL { checkpoints.appendingPathComponent("best.safetensors") }
+    /// The autoencoder that a diffusion model was begun with.
+    package var autoencoder: URL { url.appendingPathComponent("autoencoder.safetensors") }
     package var model: URL { url.appendingPathComponent("model.safetensors") }
 
     package func checkpoint(step: Int) -> URL { checkpoints.appendingPathComponent(String(format: "step-%08d.safetensors", step)) }
@@ -27,7 +29,8 @@ package struct RunFolder: Sendable {
 
     /// Takes away a former run's files, so that none of them is taken for this one's.
     package func clear() throws {
-        for file in [configuration, metrics, curve, samples, checkpoints, model] where FileManager.default.fileExists(atPath: file.path) {
+        for file in [configuration, metrics, curve, samples, checkpoints, autoencoder, model] where FileManager.default.fileExists(atPath: file.path)
+        {
             do {
                 try FileManager.default.removeItem(at: file)
             } catch {

@@ -7,6 +7,7 @@ import TensorCore
 public struct Trainer {
     private let configuration: TrainingConfiguration
     private let task: any TrainingTask
+    private let autoencoder: Model?
 
     /// Reads the data and builds the network.
     ///
@@ -23,11 +24,15 @@ public struct Trainer {
             guard model.kind == .vqgan || model.network != nil else {
                 throw Failure(.badData, "the model holds no autoencoder", at: autoencoder?.path)
             }
+            self.autoencoder = model
             task = try LatentDiffusionTraining(configuration, network: network, autoencoder: model, training: training, validation: validation)
         } else {
             guard autoencoder == nil else {
-                throw Failure(.usage, "an autoencoder is given, but \(configuration.model.rawValue) is trained from the start", remedy: "leave --autoencoder out")
+                throw Failure(
+                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) is trained from the start",
+                    remedy: "leave --autoencoder out")
             }
+            self.autoencoder = nil
             task = AutoencoderTraining(configuration, training: training, validation: validation)
         }
         self.configuration = configuration
@@ -46,9 +51,14 @@ public struct Trainer {
         }
         let hasValidation = wantsValidation && (try? fitsFiles(in: validation).isEmpty) == false
         return (
-            try MagnetogramCollection(folder: training, logger: logger), hasValidation ? try MagnetogramCollection(folder: validation, logger: logger) : nil
+            try MagnetogramCollection(folder: training, logger: logger),
+            hasValidation ? try MagnetogramCollection(folder: validation, logger: logger) : nil
         )
     }
+
+    /// Keeps the autoencoder of a diffusion model with its run, for resuming.
+    /// - Throws: `Failure` (`.cannotWrite`).
+    package func keepAutoencoder(in folder: RunFolder) throws { try autoencoder?.write(to: folder.autoencoder) }
 
     /// One line: what is trained on how much.
     public var summary: String {

@@ -93,7 +93,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         }
         guard preset != .paper else {
             throw Failure(
-                .usage, "the preset paper cannot be trained by this version: its autoencoder is not built yet", expected: "small or tiny", found: "paper")
+                .usage, "the preset paper cannot be trained by this version: its autoencoder is not built yet", expected: "small or tiny",
+                found: "paper")
         }
         let isSmall = preset == .small
         let isAutoencoder = model == .vqgan
@@ -164,15 +165,19 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         func check(_ isSound: Bool, _ key: CodingKeys, _ expected: String, _ found: Any) throws {
             guard isSound else { throw Failure(.configuration, "\(key.rawValue) is not valid", expected: expected, found: "\(found)") }
         }
-        try check(steps > 0, .steps, "at least 1", steps)
-        try check(epochs.map { $0 > 0 } ?? true, .epochs, "at least 1", epochs ?? 0)
+        // Upper limits keep products of these from overflowing, and memory bounded.
+        try check((1...1_000_000_000).contains(steps), .steps, "1 … 1000000000", steps)
+        try check(epochs.map { (1...1_000_000).contains($0) } ?? true, .epochs, "1 … 1000000", epochs ?? 0)
         try check(maxHours.map { $0 > 0 && $0.isFinite } ?? true, .maxHours, "more than 0", maxHours ?? 0)
         try check((1...4096).contains(batchSize), .batchSize, "1 … 4096", batchSize)
+        try autoencoder.check { try check($0, .autoencoder, $1, $2) }
+        try network?.check { try check($0, .network, $1, $2) }
+        try check((network == nil) == (model == .vqgan), .network, "a network for diffusion models alone", network == nil ? "none" : "one")
         let unit = cropUnit
         try check(cropSize >= 8 && cropSize <= 4096 && cropSize % unit == 0, .cropSize, "8 … 4096 in steps of \(unit) HR pixels", cropSize)
         try check(learningRate > 0 && learningRate.isFinite, .learningRate, "more than 0", learningRate)
         try check(warmup >= 0, .warmup, "at least 0", warmup)
-        try check(accumulate > 0, .accumulate, "at least 1", accumulate)
+        try check((1...4096).contains(accumulate), .accumulate, "1 … 4096", accumulate)
         try check(clipNorm >= 0, .clipNorm, "at least 0", clipNorm)
         try check(weightDecay >= 0 && weightDecay < 1, .weightDecay, "0 … 1", weightDecay)
         try check((0..<1).contains(emaDecay), .emaDecay, "at least 0 and below 1", emaDecay)
@@ -180,9 +185,9 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         try check(saveEvery > 0, .saveEvery, "at least 1", saveEvery)
         try check(keepLast >= 0, .keepLast, "at least 0", keepLast)
         try check(patience >= 0, .patience, "at least 0", patience)
-        try check(overfit >= 0, .overfit, "at least 0", overfit)
+        try check((0...65536).contains(overfit), .overfit, "0 … 65536", overfit)
         try check((1...65536).contains(latentCrops), .latentCrops, "1 … 65536", latentCrops)
-        try check(latentRefresh > 0, .latentRefresh, "at least 1", latentRefresh)
+        try check((1...1_000_000_000).contains(latentRefresh), .latentRefresh, "1 … 1000000000", latentRefresh)
     }
 
     /// Crops come in multiples of this many HR pixels, so that latents halve evenly down to the lowest level.

@@ -62,11 +62,12 @@ package struct TrainingLoop {
         let steps = steps
         let start = ContinuousClock.now
         let (firstStep, secondsBefore) = (progress.step, progress.seconds)
-        var sums = Sums()
+        var sums = progress.sums ?? TrainingSums()
         var validationLoss = log.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
         func elapsed() -> Double { (ContinuousClock.now - start) / .seconds(1) }
         func save() throws {
             progress.seconds = secondsBefore + elapsed()
+            progress.sums = sums
             try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, to: folder.last)
         }
 
@@ -105,14 +106,17 @@ package struct TrainingLoop {
             report(
                 TrainingProgress(
                     step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
-                    secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate, validationLoss: validationLoss))
-            if progress.step % logEvery == 0 { sums = Sums() }
+                    secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate,
+                    validationLoss: validationLoss))
+            if progress.step % logEvery == 0 { sums = TrainingSums() }
             if progress.step % configuration.saveEvery == 0 || isLast {
                 try save()
                 try keepCopy(of: progress.step)
             }
             if configuration.patience > 0, progress.stale >= configuration.patience, let best = progress.bestStep {
                 outcome = .stoppedEarly(bestStep: best)
+            } else if isLast {
+                outcome = .finished
             } else if shouldStop() {
                 outcome = .interrupted
             } else if let hours = configuration.maxHours, secondsBefore + elapsed() >= hours * 3600 {
@@ -133,7 +137,9 @@ package struct TrainingLoop {
     }
 
     /// One optimiser step over the accumulated batches.
-    private func step(_ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ sums: inout Sums) throws -> (loss: Double, gradientNorm: Double) {
+    private func step(_ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ sums: inout TrainingSums) throws -> (
+        loss: Double, gradientNorm: Double
+    ) {
         var gradients = GradientStore()
         var total = 0.0
         for part in 0..<configuration.accumulate {
@@ -172,7 +178,8 @@ package struct TrainingLoop {
         try task.writeModel(
             values: averages.averages,
             training: TrainingSummary(
-                steps: progress.step, batchSize: configuration.batchSize * configuration.accumulate, seed: configuration.seed, images: task.imageCount,
+                steps: progress.step, batchSize: configuration.batchSize * configuration.accumulate, seed: configuration.seed,
+                images: task.imageCount,
                 validationLoss: progress.bestLoss), to: url)
     }
 
@@ -210,15 +217,20 @@ package struct TrainingLoop {
 }
 
 /// Means of what is logged, since the last line.
-private struct Sums {
-    private var values: [String: (sum: Double, count: Int)] = [:]
+struct TrainingSums: Codable {
+    private struct Value: Codable {
+        var sum = 0.0
+        var count = 0
+    }
+
+    private var values: [String: Value] = [:]
 
     mutating func add(loss: Double, gradientNorm: Double) { add(parts: ["loss": loss, "gradient_norm": gradientNorm]) }
 
     mutating func add(parts: [String: Double]) {
         for (key, value) in parts {
-            values[key, default: (0, 0)].sum += value
-            values[key, default: (0, 0)].count += 1
+            values[key, default: Value()].sum += value
+            values[key, default: Value()].count += 1
         }
     }
 

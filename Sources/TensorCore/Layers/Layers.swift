@@ -24,7 +24,8 @@ public struct Convolution {
     /// Initial values as PyTorch's: uniform in ±1/√(inputs·kernel²), or all zero.
     /// - Parameter padding: by default what keeps the size at stride 1.
     public init(
-        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, hasBias: Bool = true, startsAtZero: Bool = false, in scope: Scope
+        _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, hasBias: Bool = true, startsAtZero: Bool = false,
+        in scope: Scope
     ) {
         let bound = startsAtZero ? 0 : 1 / Float(inputs * kernel * kernel).squareRoot()
         weight = scope.parameter("weight", [kernel, kernel, inputs, outputs], layout: .convolution, .uniform(bound: bound))

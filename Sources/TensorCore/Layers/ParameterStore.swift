@@ -98,7 +98,9 @@ public final class ParameterStore {
         guard problems.isEmpty else {
             let listed = problems.prefix(20).joined(separator: "; ") + (problems.count > 20 ? "; and \(problems.count - 20) more" : "")
             throw Failure(
-                .badData, "the weights do not fit the network", at: file.url.path, expected: "\(entries.count) tensors of this architecture", found: listed)
+                .badData, "the weights do not fit the network", at: file.url.path, expected: "\(entries.count) tensors of this architecture",
+                found: listed,
+                remedy: "give the weights of a network of this architecture")
         }
         for (name, entry) in entries { entry.parameter.value = entry.layout.fromDisk(try file.tensor(named: prefix + name)) }
     }
@@ -114,7 +116,9 @@ public struct Scope {
 
     /// Declares a parameter.
     /// - Parameter shape: in memory.
-    public func parameter(_ name: String, _ shape: [Int], layout: ParameterStore.Layout = .same, _ initializer: ParameterStore.Initializer) -> Parameter {
+    public func parameter(_ name: String, _ shape: [Int], layout: ParameterStore.Layout = .same, _ initializer: ParameterStore.Initializer)
+        -> Parameter
+    {
         store.declare(prefix + name, shape: shape, layout: layout, initializer: initializer)
     }
 }

@@ -74,11 +74,13 @@ extension Tensor {
     /// A function of each value with its derivative times a gradient.
     func activation(_ function: Function, gradient rule: @escaping FunctionGradient) -> Tensor {
         elementwise(function).recorded(from: [self]) { gradient, _ in
-            [gradient.elementwise { count, values, result in
-                guard let values else { return }
-                let offset = values - UnsafePointer(gradient.pointer)
-                rule(count, self.pointer + offset, values, result)
-            }]
+            [
+                gradient.elementwise { count, values, result in
+                    guard let values else { return }
+                    let offset = values - UnsafePointer(gradient.pointer)
+                    rule(count, self.pointer + offset, values, result)
+                }
+            ]
         }
     }
 }

@@ -56,7 +56,9 @@ private struct AttentionPass {
             let (image, head) = (pair / heads, pair % heads)
             let rows = min(block, tokens - start)
             let scores = Storage(count: block * block + 3 * block)
-            let (maximum, sum, correction) = (scores.pointer + block * block, scores.pointer + block * (block + 1), scores.pointer + block * (block + 2))
+            let (maximum, sum, correction) = (
+                scores.pointer + block * block, scores.pointer + block * (block + 1), scores.pointer + block * (block + 2)
+            )
             vector_fill(rows, -.greatestFiniteMagnitude, maximum)
             vector_fill(rows, 0, sum)
             let target = output(result, image: image, head: head, token: start)
@@ -102,12 +104,14 @@ private struct AttentionPass {
                     multiply(queries, transposed(keyPart), into: scores, m: rows, n: keys, k: width)
                     vector_softmax_from_log_sum(rows, keys, block, scale, logSums.pointer + pair * tokens + start, scores.pointer)
                     multiply(
-                        transposed(scores), outer, into: part(2, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows, beta: 1)
+                        transposed(scores), outer, into: part(2, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows,
+                        beta: 1)
                     multiply(outer, transposed(part(2, of: x, image: image, head: head, token: other)), into: slopes, m: rows, n: keys, k: width)
                     vector_softmax_gradient(rows, keys, block, scale, scores.pointer, delta, slopes.pointer)
                     multiply(slopes, keyPart, into: part(0, of: target, image: image, head: head, token: start), m: rows, n: width, k: keys, beta: 1)
                     multiply(
-                        transposed(slopes), queries, into: part(1, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows, beta: 1)
+                        transposed(slopes), queries, into: part(1, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows,
+                        beta: 1)
                 }
             }
             withExtendedLifetime(scratch) {}

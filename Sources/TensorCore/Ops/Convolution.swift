@@ -34,6 +34,9 @@ public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride
     }
 }
 
+/// Into how many sums a weight gradient is cut at most. Not the number of threads: the same seed gives the same bits at any.
+let weightGradientParts = 8
+
 /// Convolution as matrix products over blocks of patches (im2col) that stay in the cache.
 private struct ConvolutionGeometry {
     let batch, height, width, inputs: Int
@@ -54,6 +57,14 @@ private struct ConvolutionGeometry {
     private var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == Padding(0) }
     private var taps: Int { kernelHeight * kernelWidth }
 
+    /// Winograd's algorithm where it applies and saves time: 3 × 3 at stride 1 with channels enough to fill vectors and products.
+    private var winograd: WinogradConvolution? {
+        guard kernelHeight == 3, kernelWidth == 3, stride == 1, inputs >= 16, outputs >= 16, outputHeight >= 4, outputWidth >= 4,
+            max(padding.top, padding.bottom, padding.left, padding.right) <= 2
+        else { return nil }
+        return WinogradConvolution(batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
+    }
+
     /// Pixels whose patches take about 256 KiB, half of a common second-level cache.
     private func block(patch: Int) -> Int { min(1024, max(32, 65536 / patch)) }
 
@@ -62,6 +73,10 @@ private struct ConvolutionGeometry {
         let pixels = batch * outputHeight * outputWidth
         if isPointwise {
             denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: pixels, inputs: inputs, outputs: outputs)
+            return result
+        }
+        if let winograd {
+            winograd.convolve(x, height: height, width: width, weight: weight, bias: bias, padding: padding, into: result)
             return result
         }
         let patch = taps * inputs
@@ -80,7 +95,8 @@ private struct ConvolutionGeometry {
 
     private func gather(_ x: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
         image_gather_patches(
-            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride, padding.top,
+            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
+            padding.top,
             padding.left, 0, patches)
     }
 
@@ -93,7 +109,19 @@ private struct ConvolutionGeometry {
             return result
         }
         let transposed = Tensor(uninitialized: [taps, outputs, inputs])
-        for tap in 0..<taps { matrix_transpose(inputs, outputs, weight.pointer + tap * inputs * outputs, transposed.pointer + tap * inputs * outputs) }
+        for tap in 0..<taps {
+            matrix_transpose(inputs, outputs, weight.pointer + tap * inputs * outputs, transposed.pointer + tap * inputs * outputs)
+        }
+        if let winograd {
+            // The same convolution of the output's gradient with flipped, transposed weights.
+            let flipped = Tensor(uninitialized: [taps, outputs, inputs])
+            let size = inputs * outputs
+            for tap in 0..<taps { flipped.pointer.advanced(by: tap * size).update(from: transposed.pointer + (taps - 1 - tap) * size, count: size) }
+            let around = Padding(top: 2 - padding.top, bottom: 2 - padding.bottom, left: 2 - padding.left, right: 2 - padding.right)
+            winograd.reversed(height: height, width: width).convolve(
+                gradient, height: outputHeight, width: outputWidth, weight: flipped, bias: nil, padding: around, into: result)
+            return result
+        }
         let patch = taps * outputs
         Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
             let patches = Storage(count: block.count * patch)
@@ -111,12 +139,13 @@ private struct ConvolutionGeometry {
 
     /// The gradient with respect to the weight: patchesᵀ × output gradient, summed over a fixed cut of the pixels into a few parts.
     func weightGradient(_ gradient: Tensor, _ x: Tensor) -> Tensor {
+        if let winograd { return winograd.weightGradient(gradient, x, height: height, width: width, padding: padding) }
         let patch = taps * inputs
         let pixels = batch * outputHeight * outputWidth
         let size = block(patch: patch)
         let blocks = (pixels + size - 1) / size
-        let parts = min(blocks, Parallel.threadCount)
-        let partial = Tensor(zeros: [parts, patch * outputs])
+        let parts = min(blocks, weightGradientParts)
+        let partial = Tensor(uninitialized: [parts, patch * outputs])
         Parallel.forEach(parts) { part in
             let patches = Storage(count: size * patch)
             for index in blocks * part / parts..<blocks * (part + 1) / parts {
@@ -129,8 +158,10 @@ private struct ConvolutionGeometry {
                     source = patches.pointer
                 }
                 multiply(
-                    Matrix(pointer: source, stride: patch, isTransposed: true), Matrix(pointer: gradient.pointer + block.lowerBound * outputs, stride: outputs),
-                    into: Matrix(pointer: partial.pointer + part * patch * outputs, stride: outputs), m: patch, n: outputs, k: block.count, beta: 1)
+                    Matrix(pointer: source, stride: patch, isTransposed: true),
+                    Matrix(pointer: gradient.pointer + block.lowerBound * outputs, stride: outputs),
+                    into: Matrix(pointer: partial.pointer + part * patch * outputs, stride: outputs), m: patch, n: outputs, k: block.count,
+                    beta: index == blocks * part / parts ? 0 : 1)
             }
             withExtendedLifetime(patches) {}
         }

@@ -47,7 +47,8 @@ public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, ep
     }
     let result = Tensor(uninitialized: x.shape)
     forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, offset, count in
-        vector_channel_affine(count, channels, x.pointer + offset, scale.pointer + image * channels, shift.pointer + image * channels, result.pointer + offset)
+        vector_channel_affine(
+            count, channels, x.pointer + offset, scale.pointer + image * channels, shift.pointer + image * channels, result.pointer + offset)
     }
     withExtendedLifetime((scale, shift)) {}
 
@@ -88,7 +89,8 @@ public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, ep
             forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, offset, count in
                 let a = coefficients.pointer + image * channels
                 vector_channel_combine(
-                    count, channels, gradient.pointer + offset, a, x.pointer + offset, a + batch * channels, a + 2 * batch * channels, target.pointer + offset)
+                    count, channels, gradient.pointer + offset, a, x.pointer + offset, a + batch * channels, a + 2 * batch * channels,
+                    target.pointer + offset)
             }
             inputGradient = target
         }

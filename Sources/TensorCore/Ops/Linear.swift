@@ -41,7 +41,8 @@ func denseProduct(_ x: Tensor, _ weight: Tensor, isTransposed: Bool, bias: Tenso
     Parallel.forEachBlock(of: rows, size: 256) { block in
         let target = result.pointer + block.lowerBound * outputs
         multiply(
-            Matrix(pointer: x.pointer + block.lowerBound * inputs, stride: inputs), matrix, into: Matrix(pointer: target, stride: outputs), m: block.count,
+            Matrix(pointer: x.pointer + block.lowerBound * inputs, stride: inputs), matrix, into: Matrix(pointer: target, stride: outputs),
+            m: block.count,
             n: outputs, k: inputs)
         if let bias { vector_add(block.count, outputs, target, outputs, 1, bias.pointer, 0, 1, target) }
     }

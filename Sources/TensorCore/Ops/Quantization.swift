@@ -10,7 +10,8 @@ import VectorKernels
 ///   - commitment: weight of the term that pulls `z` to its code (0.25 in VQ-VAE and here); the term that pulls codes has weight 1.
 /// - Returns: the codes, whose gradient passes straight through to `z`; their indices; and mean((code − z)²) as the two terms of the loss.
 public func quantize(_ z: Tensor, codebook: Tensor, commitment: Float = 0.25) -> (quantized: Tensor, indices: [Int], loss: Tensor) {
-    precondition(codebook.shape.count == 2 && z.extent(-1) == codebook.shape[1], "quantize: input \(z.shape) and codebook \(codebook.shape) do not fit")
+    precondition(
+        codebook.shape.count == 2 && z.extent(-1) == codebook.shape[1], "quantize: input \(z.shape) and codebook \(codebook.shape) do not fit")
     let indices = nearestCodes(z, codebook)
     let codes = embedding(weight: codebook, indices: indices).reshaped(to: z.shape)
     let loss = meanSquaredError(codes.detached, z) * commitment + meanSquaredError(codes, z.detached)
@@ -29,7 +30,8 @@ private func nearestCodes(_ z: Tensor, _ codebook: Tensor) -> [Int] {
             let scores = Storage(count: block.count * codes)
             multiply(
                 Matrix(pointer: z.pointer + block.lowerBound * channels, stride: channels),
-                Matrix(pointer: codebook.pointer, stride: channels, isTransposed: true), into: Matrix(pointer: scores.pointer, stride: codes), m: block.count,
+                Matrix(pointer: codebook.pointer, stride: channels, isTransposed: true), into: Matrix(pointer: scores.pointer, stride: codes),
+                m: block.count,
                 n: codes, k: channels, alpha: -2)
             for row in 0..<block.count {
                 var (best, least) = (0, Float.infinity)

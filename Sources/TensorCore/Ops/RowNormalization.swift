@@ -19,7 +19,8 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float = 1e-3) -> Tenso
         let partial = Tensor(zeros: [rowBlocks(of: x), channels])
         forEachRowBlock(of: x) { row, count, block in
             vector_rms_norm_gradient(
-                count, channels, x.pointer + row * channels, weight.pointer, gradient.pointer + row * channels, epsilon, target.pointer + row * channels,
+                count, channels, x.pointer + row * channels, weight.pointer, gradient.pointer + row * channels, epsilon,
+                target.pointer + row * channels,
                 partial.pointer + block * channels)
         }
         return [target, columnSums(partial, columns: channels)]
@@ -34,7 +35,8 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float = 1e-3) -> Tenso
 public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5) -> Tensor {
     let channels = x.extent(-1)
     precondition(
-        weight.shape == [channels] && bias.shape == [channels], "layerNorm: input \(x.shape), weight \(weight.shape) and bias \(bias.shape) do not fit")
+        weight.shape == [channels] && bias.shape == [channels],
+        "layerNorm: input \(x.shape), weight \(weight.shape) and bias \(bias.shape) do not fit")
     let result = Tensor(uninitialized: x.shape)
     forEachRowBlock(of: x) { row, count, _ in
         vector_layer_norm(count, channels, x.pointer + row * channels, weight.pointer, bias.pointer, epsilon, result.pointer + row * channels)
@@ -45,7 +47,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float 
         let partial = Tensor(zeros: [2, blocks, channels])
         forEachRowBlock(of: x) { row, count, block in
             vector_layer_norm_gradient(
-                count, channels, x.pointer + row * channels, weight.pointer, gradient.pointer + row * channels, epsilon, target.pointer + row * channels,
+                count, channels, x.pointer + row * channels, weight.pointer, gradient.pointer + row * channels, epsilon,
+                target.pointer + row * channels,
                 partial.pointer + block * channels, partial.pointer + (blocks + block) * channels)
         }
         let sums = summed(partial, over: [1])

@@ -19,7 +19,8 @@ public func maxPool2d(_ x: Tensor) -> Tensor {
     return result.recorded(from: [x]) { gradient, _ in
         let target = Tensor(zeros: [batch, height, width, channels])
         Parallel.forEach(batch) { image in
-            image_max_pool_gradient(gradient.pointer + image * size, choices(image), height, width, channels, target.pointer + image * height * width * channels)
+            image_max_pool_gradient(
+                gradient.pointer + image * size, choices(image), height, width, channels, target.pointer + image * height * width * channels)
         }
         return [target]
     }

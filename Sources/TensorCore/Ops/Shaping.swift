@@ -18,7 +18,8 @@ extension Tensor {
     public func sliced(axis: Int, range: Range<Int>) -> Tensor {
         let axis = axis < 0 ? axis + shape.count : axis
         precondition(
-            shape.indices.contains(axis) && range.lowerBound >= 0 && range.upperBound <= shape[axis], "sliced: \(range) of axis \(axis) is not in \(shape)")
+            shape.indices.contains(axis) && range.lowerBound >= 0 && range.upperBound <= shape[axis],
+            "sliced: \(range) of axis \(axis) is not in \(shape)")
         let full = shape
         return copying(axis: axis, range: range).recorded(from: [self]) { gradient, _ in
             let target = Tensor(zeros: full)

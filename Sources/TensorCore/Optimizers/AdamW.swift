@@ -12,7 +12,9 @@ public final class AdamW {
     private var first: [Tensor]
     private var second: [Tensor]
 
-    public init(_ parameters: [Parameter], learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01) {
+    public init(
+        _ parameters: [Parameter], learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01
+    ) {
         (self.parameters, self.learningRate, self.beta1, self.beta2) = (parameters, learningRate, beta1, beta2)
         (self.epsilon, self.weightDecay) = (epsilon, weightDecay)
         first = parameters.map { Tensor(zeros: $0.value.shape) }
@@ -32,7 +34,8 @@ public final class AdamW {
             let (weight, m, v) = (parameter.value.pointer, first[index].pointer, second[index].pointer)
             Parallel.forEachBlock(of: gradient.count, size: elementwiseBlock) { block in
                 vector_adamw(
-                    block.count, weight + block.lowerBound, gradient.pointer + block.lowerBound, m + block.lowerBound, v + block.lowerBound, learningRate,
+                    block.count, weight + block.lowerBound, gradient.pointer + block.lowerBound, m + block.lowerBound, v + block.lowerBound,
+                    learningRate,
                     beta1, beta2, epsilon, weightDecay, Float(correction1), Float(correction2))
             }
         }
@@ -43,7 +46,8 @@ public final class AdamW {
         get { (step, first, second) }
         set {
             precondition(
-                newValue.first.map(\.shape) == first.map(\.shape) && newValue.second.map(\.shape) == second.map(\.shape), "AdamW: state of other parameters")
+                newValue.first.map(\.shape) == first.map(\.shape) && newValue.second.map(\.shape) == second.map(\.shape),
+                "AdamW: state of other parameters")
             (step, first, second) = newValue
         }
     }

@@ -67,7 +67,9 @@ public struct SafetensorsFile: Sendable {
         for (name, value) in header where name != "__metadata__" {
             entries[name] = try Self.entry(value, available: data.count - start, at: "\(url.path), tensor \(name)", remedy: remedy)
         }
-        let ordered = entries.sorted { ($0.value.range.lowerBound, $0.value.range.upperBound, $0.key) < ($1.value.range.lowerBound, $1.value.range.upperBound, $1.key) }
+        let ordered = entries.sorted {
+            ($0.value.range.lowerBound, $0.value.range.upperBound, $0.key) < ($1.value.range.lowerBound, $1.value.range.upperBound, $1.key)
+        }
         for (first, second) in zip(ordered, ordered.dropFirst()) where second.value.range.lowerBound < first.value.range.upperBound {
             throw Failure(.badData, "tensors \(first.key) and \(second.key) share bytes", at: url.path, remedy: remedy)
         }
@@ -80,7 +82,9 @@ public struct SafetensorsFile: Sendable {
             let name = fields["dtype"] as? String
         else { throw Failure(.badData, "the header entry lacks dtype, shape or data_offsets", at: location, remedy: remedy) }
         guard let type = ElementType(rawValue: name) else {
-            throw Failure(.badData, "unknown number format", at: location, expected: "F32, F16, BF16, F64 or an integer type", found: name)
+            throw Failure(
+                .badData, "unknown number format", at: location, expected: "F32, F16, BF16, F64 or an integer type", found: name,
+                remedy: "convert the file to one of these formats")
         }
         var bytes = type.size
         for extent in shape {
@@ -108,7 +112,9 @@ public struct SafetensorsFile: Sendable {
     /// - Throws: `Failure` (`.badData`) if there is none of this name.
     public func tensor(named name: String) throws -> Tensor {
         guard let entry = entries[name] else {
-            throw Failure(.badData, "the tensor is missing", at: url.path, expected: name, found: "\(names.count) tensors of other names")
+            throw Failure(
+                .badData, "the tensor is missing", at: url.path, expected: name, found: "\(names.count) tensors of other names",
+                remedy: "the file is of another kind or damaged; fetch or write it again")
         }
         let result = Tensor(uninitialized: entry.shape)
         let count = result.count

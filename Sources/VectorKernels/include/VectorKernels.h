@@ -97,6 +97,24 @@ void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t cha
 // out[j, i] = x[i, j]
 void matrix_transpose(size_t rows, size_t columns, const float *x, float *out);
 
+// MARK: Winograd's convolution F(4 × 4, 3 × 3), in `winograd.c`
+
+// Tiles of 4 × 4 outputs cover each image in `tile_rows` rows of `tile_columns`; tiles first ..< first + count are worked on, over all images.
+// `planes` holds [36, count, channels].
+
+// From the 6 × 6 inputs of each tile, zero beyond the image.
+void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
+                    ptrdiff_t padding_top, ptrdiff_t padding_left, float *planes);
+// To the 4 × 4 outputs of each tile; `bias` may be null.
+void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
+                     const float *bias, float *out);
+// The transpose of the above: from the outputs' gradient.
+void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
+                              size_t count, float *planes);
+// [9, count] → [36, count] for the elements first ..< first + part, and the transpose.
+void winograd_weight(const float *weight, size_t count, size_t first, size_t part, float *planes);
+void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient);
+
 // MARK: Optimisation, in `optimizers.c`
 
 // AdamW (Loshchilov & Hutter 2019, algorithm 2) in PyTorch's order of operations.

@@ -1,0 +1,58 @@
+import Foundation
+import SolarImage
+
+extension Preparation {
+    /// What was found and what will be made of it, as text for a terminal.
+    package var report: String {
+        let (sources, rejections) = (survey.sources, survey.rejections)
+        var lines = ["\(sources.count + rejections.count) files: \(sources.count) to prepare, \(rejections.count) left out"]
+        if !sources.isEmpty { lines += description(of: sources) + [""] + splitTable }
+        if !rejections.isEmpty { lines += ["", "left out"] + rejections.map { "  \($0.url.path): \($0.reason)" } }
+        return lines.joined(separator: "\n")
+    }
+
+    private func description(of sources: [PreparationSource]) -> [String] {
+        func counts(_ names: [String]) -> String {
+            Dictionary(grouping: names) { $0 }.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.count)" }.joined(separator: ", ")
+        }
+        func untold(_ known: Int) -> String { known < sources.count ? "; unknown for \(sources.count - known)" : "" }
+        let scales = sources.compactMap(\.arcsecPerPixel).sorted()
+        let times = sources.compactMap(\.time).sorted()
+        let sizes = sources.sorted { ($0.width * $0.height, $0.width) < ($1.width * $1.height, $1.width) }
+        let range = scales.first.flatMap { first in scales.last.map { String(format: "%.4g … %.4g arcsec", first, $0) } }
+        let span = times.first.flatMap { first in times.last.map { "\(first.description.prefix(10)) … \($0.description.prefix(10))" } }
+        let size = sizes.first.flatMap { first in sizes.last.map { "\(first.width) × \(first.height) … \($0.width) × \($0.height)" } }
+        // One name for a region, though its maps may know several.
+        let regions = Dictionary(grouping: sources.compactMap(\.regions.first)) { $0 }.sorted { $0.key < $1.key }
+        let shown = regions.prefix(40).map { "\($0.key) (\($0.value.count))" } + (regions.count > 40 ? ["and \(regions.count - 40) more"] : [])
+        let known = sources.count { !$0.regions.isEmpty }
+        return [
+            "instruments  \(counts(sources.map(\.instrument.rawValue)))",
+            "pixels       \(range ?? "of unknown scale")\(range == nil ? "" : untold(scales.count))",
+            "sizes        \(size ?? "") pixels",
+            "times        \(span ?? "unknown")\(span == nil ? "" : untold(times.count))",
+            "regions      \(regions.count)\(untold(known))\(regions.isEmpty ? "" : ": ")\(shown.joined(separator: ", "))",
+        ]
+    }
+
+    private var splitTable: [String] {
+        let total = max(1, survey.sources.reduce(0) { $0 + $1.pixels })
+        let unit = options.splitBy == .region ? "regions apart" : options.splitBy == .month ? "months apart" : "file by file"
+        func row(_ cells: [String]) -> String {
+            cells.enumerated().map { index, cell in
+                let blanks = String(repeating: " ", count: max(0, 12 - cell.count))
+                return index == 0 ? cell + blanks : blanks + cell
+            }.joined()
+        }
+        let rows = PreparationPart.allCases.map { part in
+            let groups = zip(split.groups, split.parts).filter { $0.1 == part }.map(\.0)
+            let sources = groups.flatMap(\.self).map { survey.sources[$0] }
+            let pixels = sources.reduce(0) { $0 + $1.pixels }
+            return row([
+                part.rawValue, "\(groups.count)", "\(sources.count)", "\(sources.reduce(0) { $0 + $1.crops.count })", "\(pixels)",
+                String(format: "%.1f %%", 100 * Double(pixels) / Double(total)),
+            ])
+        }
+        return ["split, \(unit), seed \(options.seed)", row(["part", "groups", "files", "crops", "pixels", "share"])] + rows
+    }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+/// Model files that cannot be used.
+@Suite struct BadModelTests {
+    /// Runs `infer`, `evaluate` and `train` with a file in the place of a model.
+    private func expectAllRefuse(_ model: URL, _ status: Int, _ words: String..., commands: [String] = ["infer", "evaluate", "train"]) throws {
+        try withFolder { folder in
+            let (input, output) = (folder.appendingPathComponent("in"), folder.appendingPathComponent("out"))
+            try TestMap.writeHigh(to: input, count: 1)
+            for command in commands {
+                let options =
+                    command == "train"
+                    ? ["--model", "ldm-residual", "--preset", "tiny", "--autoencoder", model.path] : ["--force", "--model", model.path]
+                let arguments = [command, input.path, "--output", output.path] + options.filter { command != "evaluate" || $0 != "--force" }
+                expectRefusal(try sr(arguments), status, [model.lastPathComponent] + words, output: output)
+            }
+        }
+    }
+
+    @Test func missing() throws {
+        try expectAllRefuse(FileManager.default.temporaryDirectory.appendingPathComponent("no-model.safetensors"), 66, "there is no such file")
+    }
+
+    @Test func cutShort() throws {
+        let whole = try Data(contentsOf: try TinyModels.shared.get().model)
+        try withFolder { folder in
+            let file = folder.appendingPathComponent("short.safetensors")
+            for count in [0, 4, 1000] {
+                try whole.prefix(count).write(to: file)
+                try expectAllRefuse(file, 65, "safetensors")
+            }
+            try whole.dropLast(100).write(to: file)
+            try expectAllRefuse(file, 65, "do not fit", "expected", "found", "damaged")
+        }
+    }
+
+    @Test func corrupt() throws {
+        var bytes = try Data(contentsOf: try TinyModels.shared.get().model)
+        let text = String(decoding: bytes.prefix(4096), as: UTF8.self)
+        try #require(text.contains("\\\"scale\\\":4"))
+        try withFolder { folder in
+            let file = folder.appendingPathComponent("changed.safetensors")
+            let range = try #require(bytes.range(of: Data("\\\"scale\\\":4".utf8)))
+            bytes.replaceSubrange(range, with: Data("\\\"scale\\\":9".utf8))
+            try bytes.write(to: file)
+            try expectAllRefuse(file, 65, "expected scale 4", "found 9")
+            bytes.replaceSubrange(8..<24, with: Data(repeating: 0, count: 16))
+            try bytes.write(to: file)
+            try expectAllRefuse(file, 65, "not a JSON object")
+        }
+    }
+
+    @Test func ofAnotherProgram() throws {
+        try expectAllRefuse(fixture("Models/small-unet.safetensors"), 65, "no model of this program", "sr.model", "sr train")
+        try expectAllRefuse(fixture("SolarImage/float64.fits"), 65, "not a safetensors file")
+    }
+
+    @Test func autoencoderCannotSuperResolve() throws {
+        let autoencoder = try TinyModels.shared.get().autoencoder
+        try expectAllRefuse(
+            autoencoder, 65, "cannot super-resolve", "latent diffusion", "found a model of kind vqgan", "ldm-residual", commands: ["infer"])
+    }
+
+    @Test func folderOrPipe() throws {
+        try withFolder { folder in
+            let pipe = folder.appendingPathComponent("pipe.safetensors")
+            #expect(mkfifo(pipe.path, 0o600) == 0)
+            try expectAllRefuse(pipe, 65, "cannot be read")
+            try expectAllRefuse(folder, 65, "cannot be read")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Testing
+
+/// Refused options, configurations and outputs.
+@Suite struct BadOptionTests {
+    /// Arguments with DATA, OUT and MODEL to be replaced by paths.
+    private func run(_ line: String, in folder: URL) throws -> SRProcess.Result {
+        let models = try TinyModels.shared.get()
+        return try sr(
+            line.split(separator: " ").map { word in
+                String(word).replacing("DATA", with: models.maps.path).replacing("OUT", with: folder.appendingPathComponent("out").path)
+                    .replacing("MODEL", with: models.model.path).replacing("CONFIG", with: folder.appendingPathComponent("c.yaml").path)
+            })
+    }
+
+    @Test(arguments: [
+        ("infer DATA --output OUT --stpes 3", "Did you mean '--steps'?"), ("evaluate DATA --output OUT --modle x", "--modle"),
+        ("train DATA --output OUT --presset tiny", "Did you mean '--preset'?"), ("infer", "<input>"), ("infer DATA", "--output"),
+        ("infer DATA --output OUT --steps 0", "1 … 1000, not 0"), ("evaluate DATA --output OUT --steps 0", "1 … 1000, not 0"),
+        ("infer DATA --output OUT --samples 0", "1 … 1000, not 0"), ("infer DATA --output OUT --steps many", "'many'"),
+        ("infer DATA --output OUT --tile 17", "--tile"), ("infer DATA --output OUT --tile 32 --overlap 32", "--overlap"),
+        ("infer DATA --output OUT --crop 1,2,3", "X,Y,W,H"), ("infer DATA --output OUT --crop 0,0,0,5", "X,Y,W,H"),
+        ("infer DATA --output OUT --shard 3/2", "I/N"), ("infer DATA --output OUT --shard 0/2", "I/N"),
+        ("infer DATA --output OUT --mdi-factor 0", "--mdi-factor"), ("infer DATA --output OUT --keep-samples --samples 2", "not built"),
+        ("infer DATA --output OUT --continue --overwrite", "exclude each other"), ("infer DATA --output OUT --quiet --verbose", "exclude each other"),
+        ("infer DATA --output OUT --threads 0", "--threads"), ("evaluate DATA --output OUT --limit 0", "--limit"),
+        ("evaluate DATA --output OUT --region-threshold 0", "--region-threshold"),
+        ("evaluate DATA --output OUT --model MODEL --metrics psnr,beauty", "beauty"),
+        ("infer DATA --output OUT --sampler ddpm", "not built yet"), ("infer DATA --output OUT --sampler dpm-solver++", "not built yet"),
+        ("infer DATA --output OUT --fine-cutoff 2", "not built yet"), ("infer DATA --output OUT --centre-on 11158", "not built yet"),
+        ("evaluate DATA --output OUT --clip-weights x", "not built yet"),
+        ("evaluate DATA --output OUT --predictions x --references y", "not built yet"),
+        ("train DATA --output OUT --model vqgan --from x", "not built yet"),
+        ("finetune DATA --from x --output OUT", "not built yet"), ("train DATA --output OUT", "no model is named"),
+        ("train DATA --output OUT --model ddpm", "cannot be trained"), ("train DATA --output OUT --model vqgan --preset paper", "preset paper"),
+        ("train DATA --output OUT --model vqgan --steps 1 --epochs 1", "exclude each other"),
+        ("train DATA --output OUT --model vqgan --preset tiny --autoencoder MODEL", "autoencoder"), ("trian DATA", "trian"),
+    ]) func usage(_ line: String, _ word: String) throws {
+        try withFolder { folder in
+            expectRefusal(try run(line, in: folder), 64, [word], output: folder)
+        }
+    }
+
+    /// What can stand in a configuration file is refused as configuration, wherever it stands.
+    @Test(arguments: [
+        ("--steps 0", "steps"), ("--steps 9223372036854775807", "steps"), ("--epochs 9223372036854775807", "epochs"),
+        ("--batch-size 0", "batch-size"),
+        ("--accumulate 9223372036854775807", "accumulate"), ("--overfit 100000000000", "overfit"), ("--crop-size 30", "crop-size"),
+        ("--learning-rate nan", "learning-rate"), ("--max-hours nan", "max-hours"), ("--clip-norm nan", "clip-norm"), ("--ema-decay 1", "ema-decay"),
+    ]) func trainingValues(_ options: String, _ key: String) throws {
+        try withFolder { folder in
+            let result = try run("train DATA --model vqgan --preset tiny --output OUT \(options)", in: folder)
+            expectRefusal(result, 78, ["\(key) is not valid", "expected", "found"], output: folder)
+        }
+    }
+
+    @Test(arguments: [
+        ("stepz: 5", "did you mean steps?"), ("- a\n- list", "not a mapping"), ("steps: [1, 2", "not YAML"), ("steps: 1\nsteps: 2", "not YAML"),
+    ]) func configurationFiles(_ text: String, _ word: String) throws {
+        for line in ["infer DATA --output OUT", "evaluate DATA --output OUT", "train DATA --model vqgan --preset tiny --output OUT"] {
+            try withFolder { folder in
+                try Data((text + "\n").utf8).write(to: folder.appendingPathComponent("c.yaml"))
+                let result = try run("\(line) --config CONFIG", in: folder)
+                expectRefusal(result, 78, ["c.yaml", word])
+                #expect(files(under: folder) == ["c.yaml"])
+            }
+        }
+        try withFolder { folder in
+            expectRefusal(try run("infer DATA --output OUT --config CONFIG", in: folder), 66, ["c.yaml", "there is no such file"], output: folder)
+        }
+    }
+
+    @Test(arguments: [
+        ("batch-size: many", "batch-size"), ("model: cnn", "expected vqgan"), ("normalization: {kind: linear, limit: -5}", "normalization.limit"),
+        ("autoencoder: {patch: 0, width: 8, multipliers: [1, 2], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "patch"),
+        ("autoencoder: {patch: 2, width: -8, multipliers: [1, 2], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "width"),
+        ("autoencoder: {patch: 2, width: 8, multipliers: [], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "multipliers"),
+        ("network: {unet: {width: 8, multipliers: [1, 2, 2], heads: 0}}", "heads"),
+        ("network: {unet: {width: 8, multipliers: [], heads: 4}}", "multipliers"),
+        ("network: {unet: {width: 8, multipliers: [1, 2, 2], heads: 3}}", "heads"),
+    ]) func trainingConfigurations(_ text: String, _ word: String) throws {
+        try withFolder { folder in
+            try Data((text + "\n").utf8).write(to: folder.appendingPathComponent("c.yaml"))
+            let kind = text.hasPrefix("network") ? "--model ldm-residual" : text.hasPrefix("model") ? "" : "--model vqgan"
+            let result = try run("train DATA \(kind) --preset tiny --steps 1 --output OUT --config CONFIG", in: folder)
+            expectRefusal(result, 78, [word])
+            #expect(files(under: folder) == ["c.yaml"])
+        }
+    }
+
+    /// Permissions do not bind the superuser, a file in the place of a folder does.
+    @Test func unwritableOutputs() throws {
+        let models = try TinyModels.shared.get()
+        try withFolder { folder in
+            let low = folder.appendingPathComponent("low.fits"), file = folder.appendingPathComponent("file")
+            try TestMap.writeLow(to: low)
+            try Data("kept".utf8).write(to: file)
+            for output in [file, file.appendingPathComponent("below")] {
+                let options = ["--output", output.path, "--no-progress"]
+                let diffusion = ["--model", models.model.path, "--steps", "1"]
+                expectRefusal(try sr(["infer", low.path] + diffusion + options), 73, [output.path])
+                expectRefusal(try sr(["evaluate", models.maps.path, "--model", models.autoencoder.path] + options), 73, [output.path])
+                expectRefusal(
+                    try sr(["train", models.maps.path, "--model", "vqgan", "--preset", "tiny", "--steps", "1"] + options), 73, [output.path])
+            }
+            #expect(try Data(contentsOf: file) == Data("kept".utf8))
+            #expect(files(under: folder) == ["file", "low.fits"])
+        }
+    }
+
+    @Test func existingOutputs() throws {
+        let models = try TinyModels.shared.get()
+        try withFolder { folder in
+            let low = folder.appendingPathComponent("low.fits"), output = folder.appendingPathComponent("out")
+            try TestMap.writeLow(to: low)
+            let infer = ["infer", low.path, "--model", models.model.path, "--steps", "1", "--output", output.path, "--quiet"]
+            let evaluate = ["evaluate", models.maps.path, "--model", models.autoencoder.path, "--limit", "1", "--output", output.path, "--quiet"]
+            for (command, name) in [(infer, "low_sr.fits"), (evaluate, "report.json")] {
+                #expect(try sr(command).status == 0)
+                let result = output.appendingPathComponent(name)
+                try Data("kept".utf8).write(to: result)
+                expectRefusal(try sr(command), 73, [result.path, "exists already", "--overwrite"])
+                #expect(try Data(contentsOf: result) == Data("kept".utf8))
+                #expect(try sr(command + ["--overwrite"]).status == 0)
+                #expect(try Data(contentsOf: result).count > 1000)
+            }
+        }
+    }
+}

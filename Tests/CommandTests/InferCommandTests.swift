@@ -1,0 +1,171 @@
+import Foundation
+import SolarImage
+import Testing
+
+/// `sr infer` as a user runs it.
+@Suite struct InferCommandTests {
+    private static let side = 24
+
+    /// Runs `infer` on a made-up MDI map, and reads what it wrote.
+    private func infer(_ folder: URL, _ options: String..., change: (inout Image, inout FITSHeader) -> Void = { _, _ in }) throws -> FITSFile {
+        let input = folder.appendingPathComponent("low.fits")
+        if !FileManager.default.fileExists(atPath: input.path) { try TestMap.writeLow(to: input, side: Self.side, change: change) }
+        let model = try TinyModels.shared.get().model
+        let arguments = ["infer", input.path, "--model", model.path, "--steps", "2", "--output", folder.path, "--overwrite", "--quiet"] + options
+        let result = try sr(arguments)
+        try #require(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result)")
+        return try FITSFile(reading: folder.appendingPathComponent("low_sr.fits"))
+    }
+
+    @Test func gridIsRefinedAndOriginTold() throws {
+        try withFolder { folder in
+            let result = try infer(folder, "--seed", "5").firstImage()
+            #expect(result.image.width == 4 * Self.side && result.image.height == 4 * Self.side)
+            #expect(result.header.real("CRPIX1") == (10.25 - 0.5) * 4 + 0.5 && result.header.real("CRPIX2") == (-3.5 - 0.5) * 4 + 0.5)
+            #expect(result.header.real("CDELT1") == 1.98 / 4 && result.header.real("CDELT2") == 1.98 / 4)
+            #expect(result.header.real("CRVAL1") == 120 && result.header.real("CRVAL2") == -80)
+            #expect(result.header.string("T_OBS") == "2001.03.29_12:48:02_TAI" && result.header.string("BUNIT") == "Gauss")
+            let history = result.header.cards.filter { $0.keyword == "HISTORY" }.map(\.comment).joined(separator: " ")
+            for word in ["model.safetensors", "SHA-256", "seed 5", "2 steps", "low.fits", "1.4"] { #expect(history.contains(word), "\(history)") }
+            // The digest is the one that `evaluate` tells of the same file.
+            let report = folder.appendingPathComponent("report")
+            let models = try TinyModels.shared.get()
+            let evaluation = try sr([
+                "evaluate", models.maps.path, "--model", models.model.path, "--samples", "1", "--steps", "1", "--limit", "1", "--metrics", "psnr",
+                "--output",
+                report.path, "--quiet",
+            ])
+            #expect(evaluation.status == 0, "\(evaluation)")
+            let json = try String(contentsOf: report.appendingPathComponent("report.json"), encoding: .utf8)
+            let digest = try #require(json.firstMatch(of: /"file_sha256" : "([0-9a-f]{64})"/)?.1)
+            #expect(history.contains(digest), "\(history)")
+        }
+    }
+
+    @Test func pixelsWithoutDataStayWithout() throws {
+        func blank(_ image: inout Image, _: inout FITSHeader) {
+            image[5, 7] = .nan
+            for y in 20..<24 { for x in 0..<24 { image[x, y] = .nan } }
+        }
+        try withFolder { folder in
+            func isBlank(_ x: Int, _ y: Int) -> Bool { (x / 4, y / 4) == (5, 7) || y >= 80 }
+            let kept = try infer(folder, change: blank).firstImage().image
+            let filled = try infer(folder, "--off-disk", "zero").firstImage().image
+            for y in 0..<kept.height {
+                for x in 0..<kept.width {
+                    if isBlank(x, y) {
+                        #expect(kept[x, y].isNaN && filled[x, y] == 0)
+                    } else {
+                        #expect(kept[x, y].isFinite && kept[x, y] == filled[x, y])
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func ensembleHasMeanAndDeviation() throws {
+        try withFolder { folder in
+            let file = try infer(folder, "--samples", "2")
+            let (first, mean, deviation) = (
+                try file.firstImage().image, try #require(try file.image(named: "MEAN")), try #require(try file.image(named: "STD"))
+            )
+            #expect(mean.header.real("CRPIX1") == (10.25 - 0.5) * 4 + 0.5 && deviation.image.width == 4 * Self.side)
+            var greatest: Float = 0
+            for index in first.pixels.indices {
+                // Of two values, each lies the deviation / √2 from the mean.
+                let expected = abs(first.pixels[index] - mean.image.pixels[index]) * Float(2).squareRoot()
+                #expect(abs(deviation.image.pixels[index] - expected) <= 1e-3 + 1e-3 * expected)
+                greatest = max(greatest, expected)
+            }
+            #expect(greatest > 0.1, "the samples are the same")
+            let primary = try infer(folder, "--samples", "2", "--primary", "mean").firstImage().image
+            #expect(primary == mean.image)
+        }
+    }
+
+    @Test func keepsItsInputsBlockMeans() throws {
+        try withFolder { folder in
+            let result = try infer(folder, "--consistency", "exact", "--mdi-factor", "1").firstImage().image
+            let low = try FITSFile(reading: folder.appendingPathComponent("low.fits")).firstImage().image
+            for y in 0..<low.height {
+                for x in 0..<low.width {
+                    var sum = 0.0
+                    for j in 0..<4 { for i in 0..<4 { sum += Double(result[4 * x + i, 4 * y + j]) } }
+                    #expect(abs(sum / 16 - Double(low[x, y])) < 0.01)
+                }
+            }
+        }
+    }
+
+    @Test func cropsHaveTheirOwnGrid() throws {
+        try withFolder { folder in
+            let result = try infer(folder, "--crop", "4,8,12,16").firstImage()
+            #expect(result.image.width == 48 && result.image.height == 64)
+            #expect(result.header.real("CRPIX1") == (10.25 - 0.5 - 4) * 4 + 0.5 && result.header.real("CRPIX2") == (-3.5 - 0.5 - 8) * 4 + 0.5)
+        }
+    }
+
+    @Test func seedAloneDecides() throws {
+        try withFolder { folder in
+            func bytes(_ options: String..., environment: [String: String] = [:]) throws -> Data {
+                _ = try infer(folder, "--samples", "2", "--tile", "16", "--overlap", "8", options[0], options[1], options[2], options[3])
+                return try Data(contentsOf: folder.appendingPathComponent("low_sr.fits"))
+            }
+            let first = try bytes("--seed", "3", "--threads", "1")
+            #expect(try bytes("--seed", "3", "--threads", "2") == first)
+            #expect(try bytes("--seed", "4", "--threads", "1") != first)
+        }
+    }
+
+    @Test func batchesContinueAndShare() throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            let input = folder.appendingPathComponent("in"), output = folder.appendingPathComponent("out")
+            try FileManager.default.createDirectory(at: input, withIntermediateDirectories: true)
+            // Names with characters that mean something to cfitsio or a shell.
+            let names = ["a[1]", "b c", "d(x)+*", "é☀", "e"]
+            for (index, name) in names.enumerated() {
+                try TestMap.writeLow(to: input.appendingPathComponent("\(name).fits"), side: 16, number: index + 1)
+            }
+            let command = ["infer", input.path, "--model", model.path, "--steps", "1", "--output", output.path]
+            let half = try sr(command + ["--shard", "1/2", "--no-progress"])
+            #expect(half.status == 0 && files(under: output).count == 3, "\(half)")
+            let other = try sr(command + ["--shard", "2/2", "--preview"])
+            #expect(other.status == 0 && !other.errors.contains("\u{1B}") && !other.errors.contains("\r"), "\(other)")
+            #expect(Set(files(under: output)).isSuperset(of: names.map { "\($0)_sr.fits" }))
+            #expect(files(under: output).count == 7)
+
+            let kept = output.appendingPathComponent("e_sr.fits"), again = output.appendingPathComponent("b c_sr.fits")
+            try Data("kept".utf8).write(to: kept)
+            try FileManager.default.removeItem(at: again)
+            let rest = try sr(command + ["--continue", "--quiet"])
+            #expect(rest.status == 0 && rest.errors.isEmpty, "\(rest)")
+            #expect(try Data(contentsOf: kept) == Data("kept".utf8) && FileManager.default.fileExists(atPath: again.path))
+        }
+    }
+
+    @Test func namesMayBeginWithADash() throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            try TestMap.writeLow(to: folder.appendingPathComponent("-x.fits"), side: 16)
+            let result = try sr(["infer", "--model", model.path, "--steps", "1", "--output", "out", "--quiet", "--", "-x.fits"], in: folder)
+            #expect(result.status == 0 && files(under: folder) == ["-x.fits", "-x_sr.fits"], "\(result)")
+        }
+    }
+
+    @Test func optionsMayStandInAFile() throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            let input = folder.appendingPathComponent("low.fits")
+            try TestMap.writeLow(to: input, side: 16)
+            try Data("model: \(model.path)\nsteps: 1\nseed: 9\nquiet: true\noutput: \(folder.path)\n".utf8).write(
+                to: folder.appendingPathComponent("c.yaml"))
+            let result = try sr(["infer", input.path, "--config", folder.appendingPathComponent("c.yaml").path, "--seed", "8"])
+            #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
+            let history = try FITSFile(reading: folder.appendingPathComponent("low_sr.fits")).firstImage().header.cards.filter {
+                $0.keyword == "HISTORY"
+            }
+            #expect(history.contains { $0.comment.contains("DDIM, 1 steps, seed 8") }, "\(history.map(\.comment))")
+        }
+    }
+}

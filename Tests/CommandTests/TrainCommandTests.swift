@@ -1,0 +1,167 @@
+import Foundation
+import Testing
+
+/// `sr train` as a user runs it: stopping, resuming, what is printed and what is written.
+@Suite struct TrainCommandTests {
+    private static let steps = 60
+
+    /// A training long enough to be stopped halfway.
+    private func arguments(_ output: URL, _ more: String...) throws -> [String] {
+        let maps = try TinyModels.shared.get().maps
+        return [
+            "train", maps.path, "--model", "vqgan", "--preset", "tiny", "--steps", "\(Self.steps)", "--save-every", "10", "--validate-every", "20",
+            "--crop-size", "64", "--threads", "1", "--output", output.path,
+        ] + more
+    }
+
+    private static let wholeFolder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("sr-whole-run-\(ProcessInfo.processInfo.processIdentifier)")
+
+    /// The same training in one go.
+    private static let whole: Result<URL, any Error> = Result {
+        atexit { try? FileManager.default.removeItem(at: TrainCommandTests.wholeFolder) }
+        let result = try sr(try TrainCommandTests().arguments(wholeFolder, "--quiet"))
+        try #require(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result)")
+        return wholeFolder
+    }
+
+    private func run(_ folder: URL) -> (model: URL, metrics: URL, last: URL) {
+        (
+            folder.appendingPathComponent("model.safetensors"), folder.appendingPathComponent("metrics.jsonl"),
+            folder.appendingPathComponent("checkpoints/last.safetensors")
+        )
+    }
+
+    /// Lines of the log without what depends on the clock.
+    private func metrics(_ folder: URL) throws -> [[String: Double]] {
+        try String(contentsOf: run(folder).metrics, encoding: .utf8).split(separator: "\n")
+            .map {
+                try JSONDecoder().decode([String: Double].self, from: Data($0.utf8)).filter { !["seconds", "crops_per_second"].contains($0.key) }
+            }
+    }
+
+    private func expectSameAsWhole(_ folder: URL) throws {
+        let whole = try Self.whole.get()
+        #expect(try Data(contentsOf: run(folder).model) == Data(contentsOf: run(whole).model), "the models differ")
+        let (own, expected) = (try metrics(folder), try metrics(whole))
+        #expect(own == expected)
+        #expect(expected.compactMap { $0["loss"] == nil ? nil : $0["step"] } == [20, 40, 60])
+        #expect(expected.compactMap { $0["validation_loss"] == nil ? nil : $0["step"] } == [20, 40, 60])
+    }
+
+    /// Starts a training and sends it a signal once a checkpoint is there, again if it was too quick.
+    private func interrupted(_ folder: URL, _ signal: Int32, whenExists name: String) throws -> SRProcess.Result {
+        var result: SRProcess.Result
+        var attempts = 0
+        repeat {
+            let process = try SRProcess(try arguments(folder, "--keep-last", "9", "--overwrite"))
+            let file = folder.appendingPathComponent("checkpoints/\(name).safetensors")
+            while process.isRunning, !FileManager.default.fileExists(atPath: file.path) { usleep(2000) }
+            process.send(signal)
+            result = try process.result()
+            attempts += 1
+        } while result.status == 0 && attempts < 5
+        return result
+    }
+
+    @Test func goesOnAfterBeingKilled() throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let killed = try interrupted(output, SIGKILL, whenExists: "step-00000030")
+            #expect(killed.status == Int(-SIGKILL), "\(killed)")
+            #expect(!FileManager.default.fileExists(atPath: run(output).model.path), "there is a model before the end")
+            let resumed = try sr(["train", try TinyModels.shared.get().maps.path, "--output", output.path, "--resume", "--quiet", "--threads", "1"])
+            #expect(resumed.status == 0 && resumed.errors.isEmpty, "\(resumed)")
+            try expectSameAsWhole(output)
+        }
+    }
+
+    @Test func savesWhenInterrupted() throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let interrupted = try interrupted(output, SIGINT, whenExists: "step-00000010")
+            #expect(interrupted.status == 130, "\(interrupted)")
+            #expect(interrupted.errorLines.last?.contains("interrupted; saved") == true && interrupted.errors.contains("--resume"), "\(interrupted)")
+            // A run that was ended by a signal later leaves a model for `infer`, one killed need not.
+            #expect(FileManager.default.fileExists(atPath: run(output).model.path))
+            let resumed = try sr(["train", try TinyModels.shared.get().maps.path, "--output", output.path, "--resume", "--quiet", "--threads", "1"])
+            #expect(resumed.status == 0, "\(resumed)")
+            try expectSameAsWhole(output)
+        }
+    }
+
+    @Test func runFolderHoldsWhatItShould() throws {
+        let whole = try Self.whole.get()
+        for name in [
+            "config.yaml", "metrics.jsonl", "curve.png", "model.safetensors", "checkpoints/last.safetensors", "checkpoints/best.safetensors",
+        ] {
+            #expect(FileManager.default.fileExists(atPath: whole.appendingPathComponent(name).path), "\(name) is missing")
+        }
+        #expect(!files(under: whole.appendingPathComponent("samples")).isEmpty)
+        #expect(!files(under: whole).contains { $0.hasSuffix(".partial") })
+    }
+
+    @Test func runsAreNotReplacedUnasked() throws {
+        let maps = try TinyModels.shared.get().maps
+        try withFolder { folder in
+            let command = [
+                "train", maps.path, "--model", "vqgan", "--preset", "tiny", "--crop-size", "32", "--steps", "1", "--quiet", "--output", folder.path,
+            ]
+            #expect(try sr(command).status == 0)
+            let before = try Data(contentsOf: run(folder).model)
+            expectRefusal(try sr(command), 73, [folder.path, "a run is there already", "--resume", "--overwrite"])
+            #expect(try Data(contentsOf: run(folder).model) == before)
+            #expect(try sr(command + ["--overwrite", "--seed", "2"]).status == 0)
+            #expect(try Data(contentsOf: run(folder).model) != before)
+            expectRefusal(
+                try sr(["train", maps.path, "--output", folder.path, "--resume", "--model", "ldm-residual"]), 64, ["--model cannot change"])
+        }
+        try withFolder { folder in
+            expectRefusal(try sr(["train", maps.path, "--output", folder.path, "--resume"]), 66, [folder.path, "no run to resume"], output: folder)
+        }
+    }
+
+    @Test func progressIsPlainWithoutTerminal() throws {
+        try withFolder { folder in
+            let result = try sr(try arguments(folder, "--overwrite", "--steps", "5"))
+            #expect(result.status == 0 && result.output.isEmpty, "\(result)")
+            #expect(result.errors.contains("train 100% step 5/5") && result.errors.contains("loss") && result.errors.contains("done: "), "\(result)")
+            #expect(!result.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" }, "escape codes or carriage returns: \(result)")
+        }
+    }
+
+    @Test func configurationIsPrintedAndReadAgain() throws {
+        let maps = try TinyModels.shared.get().maps
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let command = ["train", maps.path, "--output", output.path, "--print-config"]
+            let first = try sr(command + ["--model", "ldm-residual", "--preset", "tiny", "--steps", "77", "--learning-rate", "0.002"])
+            #expect(first.status == 0 && first.errors.isEmpty && first.output.contains("steps: 77\n"), "\(first)")
+            let file = folder.appendingPathComponent("c.yaml")
+            try Data(first.output.utf8).write(to: file)
+            let second = try sr(command + ["--config", file.path])
+            #expect(second.output == first.output, "\(second)")
+            // What stands on the command line goes before the file.
+            let third = try sr(command + ["--config", file.path, "--steps", "78"])
+            #expect(third.output == first.output.replacing("steps: 77\n", with: "steps: 78\n"), "\(third)")
+            #expect(files(under: folder) == ["c.yaml"])
+        }
+    }
+
+    @Test func dryRunWritesNothing() throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let result = try sr(try arguments(output, "--dry-run", "--quiet"))
+            #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
+            for word in ["encoder.conv_in.weight", "parameters   ", "memory", "60 steps"] { #expect(result.output.contains(word), "\(result)") }
+            #expect(!FileManager.default.fileExists(atPath: output.path))
+        }
+    }
+
+    @Test func divergenceIsNamed() throws {
+        try withFolder { folder in
+            let result = try sr(try arguments(folder, "--learning-rate", "1e30", "--clip-norm", "0", "--warmup", "0", "--no-progress"))
+            expectRefusal(result, 70, ["training diverged at step", "lower learning rate"])
+        }
+    }
+}

@@ -1,0 +1,196 @@
+import Foundation
+import Groundwork
+import SolarImage
+import SuperResolution
+import TensorCore
+import Testing
+
+/// Super-resolution by a small model with random weights.
+@Suite(.serialized) struct InferenceTests {
+    private typealias Options = SuperResolver.Options
+
+    private func low(width: Int = 24, height: Int = 20) -> Image { TrainingExample.field(width: width, height: height, seed: 21) }
+
+    private func expectClose(_ image: Image, _ expected: Image, _ what: String, tolerance: Float, sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(image.width == expected.width && image.height == expected.height, "\(what)", sourceLocation: sourceLocation)
+        #expect(image.pixels.map(\.isNaN) == expected.pixels.map(\.isNaN), "\(what)", sourceLocation: sourceLocation)
+        let error = relativeError(image.tensor, expected.tensor)
+        #expect(error <= tolerance, "\(what): relative error \(error)", sourceLocation: sourceLocation)
+    }
+
+    private func expectSame(_ image: Image, _ expected: Image, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        #expect(image.pixels.map(\.bitPattern) == expected.pixels.map(\.bitPattern), "\(what)", sourceLocation: sourceLocation)
+    }
+
+    // MARK: - Results
+
+    @Test func sizeAndProgress() throws {
+        var fractions: [Double] = []
+        let resolver = try SuperResolver(try ModelsExample.model())
+        let result = try resolver.superResolve(low(), options: Options(steps: 3), progress: { fractions.append($0) })
+        #expect(result.width == 96 && result.height == 80 && result.pixels.allSatisfy { $0.isFinite })
+        #expect(fractions.last == 1 && fractions.count >= 5)
+        #expect(zip(fractions, fractions.dropFirst()).allSatisfy { $0 <= $1 } && fractions.allSatisfy { (0...1).contains($0) })
+    }
+
+    @Test func seedsAndSamples() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        func result(seed: UInt64, sample: Int) throws -> Image {
+            try resolver.superResolve(low(), options: Options(steps: 2, seed: seed), sample: sample)
+        }
+        let first = try result(seed: 1, sample: 0)
+        expectSame(try result(seed: 1, sample: 0), first, "again")
+        #expect(try result(seed: 2, sample: 0).greatestDifference(from: first) > 1)
+        #expect(try result(seed: 1, sample: 1).greatestDifference(from: first) > 1)
+    }
+
+    @Test func resultsDoNotDependOnTheThreadCount() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        let before = Parallel.threadCount
+        defer { Parallel.threadCount = before }
+        let results = try [1, 2, 3].map { count in
+            Parallel.threadCount = count
+            return try resolver.superResolve(low(width: 40, height: 37), options: Options(steps: 2, tile: 24, overlap: 8))
+        }
+        expectSame(results[1], results[0], "two threads")
+        expectSame(results[2], results[0], "three threads")
+    }
+
+    @Test func blockMeansAreThoseOfTheInput() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        var low = low(width: 30, height: 23)
+        low[3, 4] = .nan
+        let free = try resolver.superResolve(low, options: Options(steps: 2, consistency: 0))
+        #expect(free.blockMean(by: 4).greatestDifference(from: low) > 1)
+        let consistent = try resolver.superResolve(low, options: Options(steps: 2, consistency: 1))
+        #expect(consistent.blockMean(by: 4).greatestDifference(from: low) < 1e-3)
+        let half = try resolver.superResolve(low, options: Options(steps: 2, consistency: 0.5))
+        let between = low.transformed { x, y, value in 0.5 * (value + free.blockMean(by: 4)[x, y]) }
+        #expect(half.blockMean(by: 4).greatestDifference(from: between) < 1e-3)
+        expectClose(try resolver.superResolve(low, options: Options(steps: 2)), consistent, "by default", tolerance: 0)
+    }
+
+    // MARK: - Missing pixels
+
+    @Test func missingPixelsStayMissing() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        var low = low(width: 41, height: 22)
+        for y in 0..<22 { for x in 0..<41 where x + y < 12 || (x, y) == (20, 11) { low[x, y] = .nan } }
+        for consistency in [0, 1.0] {
+            let result = try resolver.superResolve(low, options: Options(steps: 1, tile: 16, overlap: 4, consistency: consistency))
+            #expect(result.pixels.map(\.isNaN) == low.replicated(by: 4).pixels.map(\.isNaN))
+        }
+    }
+
+    @Test func nothingButMissingPixels() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        for (width, height) in [(1, 1), (40, 20)] {
+            let low = Image(width: width, height: height, repeating: .nan)
+            let result = try resolver.superResolve(low, options: Options(steps: 2, tile: 16, overlap: 4))
+            #expect(result.width == 4 * width && result.height == 4 * height && result.pixels.allSatisfy { $0.isNaN })
+        }
+    }
+
+    /// A tile without data is not worked on, and what lies beyond its neighbours does not change.
+    @Test func emptyTilesAreLeftOut() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        let low = low(width: 96, height: 16).transformed { x, _, value in x < 32 ? value : .nan }
+        let options = Options(steps: 1, tile: 16, overlap: 4)
+        var (full, part) = (0, 0)
+        _ = try resolver.superResolve(self.low(width: 96, height: 16), options: options, progress: { _ in full += 1 })
+        _ = try resolver.superResolve(low, options: options, progress: { _ in part += 1 })
+        #expect(part < full)
+    }
+
+    // MARK: - Sizes and tiles
+
+    @Test(arguments: [(1, 1), (3, 2), (4, 4), (5, 9), (17, 6), (24, 21)]) func anySize(width: Int, height: Int) throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        let low = low(width: width, height: height)
+        let result = try resolver.superResolve(low, options: Options(steps: 2))
+        #expect(result.width == 4 * width && result.height == 4 * height)
+        #expect(result.blockMean(by: 4).greatestDifference(from: low) < 1e-3)
+        // As if the edge pixels went on to the next multiple of four.
+        let (columns, rows) = ((width + 3) / 4 * 4, (height + 3) / 4 * 4)
+        var padded = Image(width: columns, height: rows, repeating: 0)
+        for y in 0..<rows { for x in 0..<columns { padded[x, y] = low[min(x, width - 1), min(y, height - 1)] } }
+        let options = Options(steps: 2, consistency: 0)
+        let whole = try resolver.superResolve(padded, options: options)
+        expectSame(
+            try resolver.superResolve(low, options: options), whole.cropped(x: 0, y: 0, width: 4 * width, height: 4 * height),
+            "cut from the padded image")
+    }
+
+    /// A network that gives zero depends on no tile: what is left of tiles is the autoencoder's part.
+    @Test(arguments: ModelsExample.autoencoders) func autoencodingInTilesIsExact(_ autoencoder: String) throws {
+        var description = try ModelsExample.description()
+        description.autoencoder = try ModelsExample.decoded(autoencoder)
+        let channels = description.autoencoder.latentChannels
+        description.diffusion?.statistics = LatentStatistics(target: Tensor(zeros: [2, channels]), condition: Tensor(zeros: [2, channels]))
+        let model = Model(description, seed: 14)
+        let resolver = try SuperResolver(model)
+        for (width, height) in [(70, 45), (64, 64), (33, 90)] {
+            let low = low(width: width, height: height)
+            let whole = try resolver.superResolve(low, options: Options(steps: 1, tile: 1024, consistency: 0))
+            for (steps, tile) in [(1, 32), (2, 32), (1, 20)] {
+                let tiled = try resolver.superResolve(low, options: Options(steps: steps, tile: tile, overlap: 8, consistency: 0))
+                // The inverse of arcsinh magnifies what rounding does to strong field.
+                expectClose(tiled, whole, "\(width) × \(height), \(steps) steps in tiles of \(tile)", tolerance: 5e-5)
+            }
+        }
+    }
+
+    /// A network that gives the same everywhere does so in tiles: the weights of overlapping tiles add up to one.
+    @Test func predictionsOfTilesAreAveraged() throws {
+        let model = try ModelsExample.model()
+        let weight = try #require(model.networkStore["conv_out.weight"])
+        weight.value = Tensor(zeros: weight.value.shape)
+        let resolver = try SuperResolver(model)
+        let low = low(width: 70, height: 45)
+        let whole = try resolver.superResolve(low, options: Options(steps: 3, tile: 1024, consistency: 0))
+        let tiled = try resolver.superResolve(low, options: Options(steps: 3, tile: 32, overlap: 8, consistency: 0))
+        expectClose(tiled, whole, "in tiles", tolerance: 5e-5)
+        // A network whose bias is another gives something else.
+        model.networkStore["conv_out.bias"]?.value = Tensor(zeros: [4])
+        #expect(try resolver.superResolve(low, options: Options(steps: 3, tile: 1024, consistency: 0)).greatestDifference(from: whole) > 1)
+    }
+
+    @Test func paperNetworkInTiles() throws {
+        var description = try ModelsExample.description()
+        description.diffusion?.network = .paper(try ModelsExample.paperUNet(width: 4))
+        description.diffusion?.prediction = .noise
+        description.normalization = .paper
+        let resolver = try SuperResolver(ModelsExample.model(description))
+        let low = low(width: 43, height: 18)
+        let result = try resolver.superResolve(low, options: Options(steps: 2, tile: 16, overlap: 8))
+        #expect(result.width == 172 && result.height == 72 && result.pixels.allSatisfy { $0.isFinite })
+        #expect(result.blockMean(by: 4).greatestDifference(from: low) < 1e-2)
+    }
+
+    // MARK: - Cancelling
+
+    @Test func cancelledAtAnyTime() throws {
+        let resolver = try SuperResolver(try ModelsExample.model())
+        let options = Options(steps: 2, tile: 16, overlap: 4)
+        var asked = 0
+        _ = try resolver.superResolve(
+            low(), options: options,
+            isCancelled: {
+                asked += 1
+                return false
+            })
+        #expect(asked > 6)
+        for moment in 1...asked {
+            var count = 0
+            let failure = try #require(throws: Failure.self) {
+                try resolver.superResolve(
+                    low(), options: options,
+                    isCancelled: {
+                        count += 1
+                        return count >= moment
+                    })
+            }
+            #expect(failure.category == .interrupted && count == moment)
+        }
+    }
+}

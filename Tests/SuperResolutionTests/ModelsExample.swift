@@ -1,0 +1,60 @@
+import Foundation
+import SuperResolution
+import TensorCore
+
+/// Small models with random weights.
+enum ModelsExample {
+    /// A description as format 1 has it.
+    static let json = """
+        {"format": 1, "kind": "ldm-residual", "scale": 4, "program": "test",
+        "normalization": {"kind": "asinh", "scale": 100, "limit": 3000},
+        "autoencoder": {"patch": 2, "width": 8, "multipliers": [1, 2], "latent_channels": 4, "codebook_size": 0, "decodes_quantized": false},
+        "diffusion": {"network": {"unet": {"width": 8, "multipliers": [1, 2, 2], "heads": 4}}, "prediction": "velocity",
+        "schedule": {"steps": 1000, "first_beta": 0.0001, "last_beta": 0.02},
+        "statistics": {"target_mean": [0.1, -0.2, 0, 0.3], "target_deviation": [0.5, 0.4, 1, 0.7],
+        "condition_mean": [0.2, 0.1, -0.1, 0], "condition_deviation": [1.5, 0.8, 1.1, 0.9]}},
+        "training": {"steps": 12, "batch_size": 4, "seed": 7, "images": 3, "validation_loss": 0.25}}
+        """
+
+    /// Autoencoders whose latents span as many pixels as one of LR, fewer and more, with differing reach.
+    static let autoencoders = [
+        #"{"patch": 2, "width": 8, "multipliers": [1, 2], "latent_channels": 4, "codebook_size": 0, "decodes_quantized": false}"#,
+        #"{"patch": 1, "width": 4, "multipliers": [1, 1, 2], "latent_channels": 3, "codebook_size": 0, "decodes_quantized": false}"#,
+        #"{"patch": 2, "width": 6, "multipliers": [1], "latent_channels": 2, "codebook_size": 0, "decodes_quantized": false}"#,
+        #"{"patch": 1, "width": 6, "multipliers": [1], "latent_channels": 2, "codebook_size": 0, "decodes_quantized": false}"#,
+        #"{"patch": 4, "width": 6, "multipliers": [1, 1], "latent_channels": 3, "codebook_size": 0, "decodes_quantized": false}"#,
+    ]
+
+    static func decoded<Value: Decodable>(_ json: String, as: Value.Type = Value.self) throws -> Value {
+        try JSONDecoder().decode(Value.self, from: Data(json.utf8))
+    }
+
+    static func description(kind: ModelKind = .ldmResidual) throws -> ModelDescription {
+        var description: ModelDescription = try decoded(json)
+        description.kind = kind
+        if kind == .vqgan { description.diffusion = nil }
+        return description
+    }
+
+    static func unet(width: Int = 8, multipliers: [Int] = [1, 2, 2], heads: Int = 4) throws -> UNet.Configuration {
+        try decoded(#"{"width": \#(width), "multipliers": \#(multipliers), "heads": \#(heads)}"#)
+    }
+
+    static func paperUNet(width: Int, hasAttention: Bool = true) throws -> PaperUNet.Configuration {
+        try decoded(#"{"width": \#(width), "has_attention": \#(hasAttention)}"#)
+    }
+
+    static func model(kind: ModelKind = .ldmResidual, seed: UInt64 = 8) throws -> Model { model(try description(kind: kind), seed: seed) }
+
+    /// Layers that start at zero get values too, so that every weight counts.
+    static func model(_ description: ModelDescription, seed: UInt64 = 8) -> Model {
+        let model = Model(description, seed: seed)
+        for store in [model.autoencoderStore, model.networkStore] {
+            for (name, parameter) in zip(store.names, store.parameters) where parameter.value.values.allSatisfy({ $0 == 0 }) {
+                var random = Random(seed: seed, name: name)
+                parameter.value = random.normal(parameter.value.shape) * 0.1
+            }
+        }
+        return model
+    }
+}

@@ -1,0 +1,282 @@
+import Foundation
+import Groundwork
+import SuperResolution
+import TensorCore
+import Testing
+
+@Suite struct ModelsFileTests {
+    private func expectEqual(_ model: Model, _ other: Model) {
+        #expect(model.description == other.description)
+        for (store, expected) in [(model.autoencoderStore, other.autoencoderStore), (model.networkStore, other.networkStore)] {
+            #expect(store.names == expected.names)
+            for (name, pair) in zip(store.names, zip(store.parameters, expected.parameters)) { expectSame(pair.0.value, pair.1.value, name) }
+        }
+    }
+
+    private func writeDescription(_ json: String, of model: Model, to url: URL) throws {
+        let tensors =
+            model.autoencoderStore.stateDictionary().map { (name: "autoencoder." + $0.name, tensor: $0.tensor) }
+            + model.networkStore.stateDictionary().map { (name: "unet." + $0.name, tensor: $0.tensor) }
+        try writeSafetensors(tensors, metadata: ["sr.model": json], to: url)
+    }
+
+    private func json(_ description: ModelDescription) throws -> String { String(decoding: try JSONEncoder().encode(description), as: UTF8.self) }
+
+    /// The failure of reading a file, which must name the file.
+    private func failure(reading url: URL, sourceLocation: SourceLocation = #_sourceLocation) throws -> Failure {
+        let failure = try #require(throws: Failure.self, sourceLocation: sourceLocation) { try Model(reading: url) }
+        #expect(failure.category == .badData, sourceLocation: sourceLocation)
+        #expect(failure.location?.contains(url.path) == true, "\(failure)", sourceLocation: sourceLocation)
+        #expect(failure.remedy?.isEmpty == false, "no remedy: \(failure)", sourceLocation: sourceLocation)
+        return failure
+    }
+
+    // MARK: - There and back
+
+    @Test(arguments: [
+        #"{"unet": {"width": 8, "multipliers": [1, 2, 2], "heads": 4}}"#, #"{"paper_unet": {"width": 4, "has_attention": true}}"#,
+        #"{"paper_unet": {"width": 8, "has_attention": false}}"#,
+    ]) func diffusionModel(network: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var description = try ModelsExample.description()
+            description.diffusion?.network = try ModelsExample.decoded(network)
+            let model = ModelsExample.model(description)
+            try model.write(to: url)
+            let read = try Model(reading: url)
+            expectEqual(read, model)
+            #expect(read.kind == .ldmResidual && read.scale == 4 && read.parameterCount == model.parameterCount)
+            #expect(read.training == model.training)
+            let again = folder.appendingPathComponent("again.safetensors")
+            try read.write(to: again)
+            #expect(try Data(contentsOf: again) == Data(contentsOf: url))
+        }
+    }
+
+    @Test(arguments: [FieldNormalization.paper, .weakField]) func autoencoder(_ normalization: FieldNormalization) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var description = try ModelsExample.description(kind: .vqgan)
+            description.autoencoder.codebookSize = 16
+            description.normalization = normalization
+            description.training.validationLoss = nil
+            let model = ModelsExample.model(description)
+            try model.write(to: url)
+            let read = try Model(reading: url)
+            expectEqual(read, model)
+            #expect(read.network == nil && read.networkStore.parameters.isEmpty)
+        }
+    }
+
+    @Test func averagesInThePlaceOfWeights() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            let model = try ModelsExample.model()
+            try model.write(to: url, networkValues: model.networkStore.parameters.map { $0.value * 2 })
+            let read = try Model(reading: url)
+            for (own, other) in zip(read.networkStore.parameters, model.networkStore.parameters) { expectSame(own.value, other.value * 2, "network") }
+            for (own, other) in zip(read.autoencoderStore.parameters, model.autoencoderStore.parameters) {
+                expectSame(own.value, other.value, "autoencoder")
+            }
+        }
+    }
+
+    @Test func halfPrecision() throws {
+        try withTemporaryFolder { folder in
+            let (whole, half) = (folder.appendingPathComponent("whole.safetensors"), folder.appendingPathComponent("half.safetensors"))
+            let model = try ModelsExample.model()
+            try model.write(to: whole)
+            try model.write(to: half, type: .float16)
+            #expect(try Double(Data(contentsOf: half).count) < 0.75 * Double(Data(contentsOf: whole).count))
+            let read = try Model(reading: half)
+            #expect(read.description == model.description)
+            for (own, other) in zip(
+                read.autoencoderStore.parameters + read.networkStore.parameters, model.autoencoderStore.parameters + model.networkStore.parameters)
+            {
+                // Half a unit in the eleventh bit; below 2⁻¹⁴, of the smallest number there is.
+                let isNear = zip(own.value.values, other.value.values).allSatisfy { abs($0 - $1) <= max(abs($1) * 0x1p-11, 0x1p-25) }
+                #expect(isNear)
+            }
+        }
+    }
+
+    // MARK: - What is no model
+
+    @Test func noSuchFile() throws {
+        let failure = try #require(throws: Failure.self) { try Model(reading: URL(fileURLWithPath: "/nowhere/model.safetensors")) }
+        #expect(failure.category == .missingInput && failure.location == "/nowhere/model.safetensors")
+    }
+
+    @Test func tensorsOfAnotherProgram() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("foreign.safetensors")
+            try writeSafetensors([("conv.weight", Tensor(zeros: [3, 3]))], to: url)
+            #expect(try failure(reading: url).found == "no metadata")
+            try writeSafetensors([("conv.weight", Tensor(zeros: [3, 3]))], metadata: ["format": "pt"], to: url)
+            #expect(try failure(reading: url).found?.contains("format") == true)
+        }
+    }
+
+    @Test func laterFormat() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("later.safetensors")
+            var description = try ModelsExample.description()
+            description.format = ModelDescription.currentFormat + 1
+            try writeDescription(try json(description), of: ModelsExample.model(), to: url)
+            let failure = try failure(reading: url)
+            #expect(failure.problem.contains("later format") && failure.found == "format 2")
+            // Whatever else has changed in it.
+            try writeDescription(#"{"format": 3, "architecture": "of tomorrow"}"#, of: ModelsExample.model(), to: url)
+            #expect(try self.failure(reading: url).problem.contains("later format"))
+        }
+    }
+
+    @Test(arguments: [
+        ("{", ""), ("{}", "format"), (#"{"format": 1}"#, "kind"), (#"{"format": "one"}"#, "format"), (#"[]"#, ""),
+    ]) func descriptionThatCannotBeRead(json: String, key: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            try writeDescription(json, of: ModelsExample.model(), to: url)
+            #expect(try failure(reading: url).found?.contains(key) == true || key.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        (#""kind": "ldm-residual""#, #""kind": "alchemy""#, "kind"), (#""width": 8"#, #""width": "8""#, "width"),
+        (#""width": 8"#, #""width": null"#, "width"),
+        // The decoder names no key for a number that is no integer of its size.
+        (#""width": 8"#, #""width": 8.5"#, ""), (#""width": 8"#, #""width": 1e300"#, ""),
+        (#""limit": 3000"#, #""limit": 0"#, "limit"), (#""limit": 3000"#, #""limit": -3000"#, "limit"), (#""scale": 100"#, #""scale": 0"#, "scale"),
+        (#""kind": "asinh""#, #""kind": "cube""#, "kind"), (#""prediction": "velocity""#, #""prediction": "future""#, "prediction"),
+    ]) func valuesThatCannotBeRead(original: String, replacement: String, key: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            let text = ModelsExample.json
+            try #require(text.contains(original))
+            try writeDescription(text.replacingOccurrences(of: original, with: replacement), of: ModelsExample.model(), to: url)
+            let failure = try failure(reading: url)
+            #expect(failure.found?.contains(key) == true || key.isEmpty)
+        }
+    }
+
+    // MARK: - What cannot be built
+
+    /// A change of a sound description that makes it unsound.
+    struct Flaw: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let make: @Sendable (inout ModelDescription) throws -> Void
+
+        init(_ name: String, _ make: @escaping @Sendable (inout ModelDescription) throws -> Void) { (testDescription, self.make) = (name, make) }
+
+        init(_ name: String, diffusion make: @escaping @Sendable (inout DiffusionDescription) throws -> Void) {
+            self.init(name) { description in
+                guard var diffusion = description.diffusion else { return }
+                try make(&diffusion)
+                description.diffusion = diffusion
+            }
+        }
+
+        static func unet(_ width: Int, _ multipliers: [Int], heads: Int) -> Flaw {
+            Flaw(
+                "U-Net of width \(width), \(multipliers), \(heads) heads",
+                diffusion: {
+                    $0.network = .unet(try ModelsExample.unet(width: width, multipliers: multipliers, heads: heads))
+                })
+        }
+
+        static func paper(_ width: Int) -> Flaw {
+            Flaw("the paper's U-Net of width \(width)", diffusion: { $0.network = .paper(try ModelsExample.paperUNet(width: width)) })
+        }
+    }
+
+    static let flaws =
+        [Int.min, -4, 0, 1, 2, 8, Int.max].map { scale in Flaw("scale \(scale)") { $0.scale = scale } }
+        + [Int.min, -1, 0, 3, 12, 17, Int.max].map { patch in Flaw("patch \(patch)") { $0.autoencoder.patch = patch } }
+        + [Int.min, -8, 0, 1025, Int.max].map { width in Flaw("width \(width)") { $0.autoencoder.width = width } }
+        + [[], [0], [1, -1], [17], [1, 1, 1, 1, 1, 1, 1], [Int.max]].map { list in Flaw("multipliers \(list)") { $0.autoencoder.multipliers = list } }
+        + [-1, 0, 65, Int.max].map { channels in Flaw("\(channels) latent channels") { $0.autoencoder.latentChannels = channels } }
+        + [Int.min, -1, 1 << 20 + 1, Int.max].map { codes in Flaw("\(codes) codes") { $0.autoencoder.codebookSize = codes } }
+        + [Flaw("no network") { $0.diffusion = nil }, Flaw("a network in an autoencoder") { $0.kind = .vqgan }]
+        + [.unet(0, [1, 2], heads: 4), .unet(-8, [1, 2], heads: 4), .unet(1025, [1, 2], heads: 5), .unet(8, [], heads: 4)]
+        + [.unet(8, [0], heads: 4), .unet(8, [1, 17], heads: 4), .unet(8, [1, 1, 1, 1, 1, 1, 1], heads: 4)]
+        + [.unet(8, [1, 2], heads: 0), .unet(8, [1, 2], heads: -2), .unet(8, [1, 2], heads: 3), .unet(1024, [1], heads: 128)]
+        + [.paper(0), .paper(-4), .paper(6), .paper(1028)]
+        + [Int.min, -1, 0, 100_001, Int.max].map { steps in Flaw("\(steps) noise steps", diffusion: { $0.schedule.steps = steps }) }
+        + [(0, 0.02), (-1e-4, 0.02), (0.03, 0.02), (1e-4, 1), (1e-4, 2)].map { first, last in
+            Flaw("β from \(first) to \(last)", diffusion: { ($0.schedule.firstBeta, $0.schedule.lastBeta) = (first, last) })
+        }
+        + [
+            Flaw("target means of three channels", diffusion: { $0.statistics.targetMean.removeLast() }),
+            Flaw("target deviations of five channels", diffusion: { $0.statistics.targetDeviation.append(1) }),
+            Flaw("condition means of no channel", diffusion: { $0.statistics.conditionMean = [] }),
+            Flaw("condition deviations of three channels", diffusion: { $0.statistics.conditionDeviation.removeLast() }),
+        ]
+
+    @Test(arguments: flaws) func unsoundDescription(_ flaw: Flaw) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var description = try ModelsExample.description()
+            try flaw.make(&description)
+            try writeDescription(try json(description), of: ModelsExample.model(), to: url)
+            let failure = try failure(reading: url)
+            #expect(failure.problem.contains("not sound"))
+            #expect(failure.expected?.isEmpty == false && failure.found?.isEmpty == false)
+        }
+    }
+
+    /// A small file must not make the program allocate what only a large one could fill.
+    @Test func extentsBeyondWhatTheFileHolds() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            let model = try ModelsExample.model()
+            for flaw in [
+                Flaw("autoencoder") { ($0.autoencoder.width, $0.autoencoder.multipliers) = (1024, [1]) },
+                Flaw("codebook") { $0.autoencoder.codebookSize = 1 << 20 },
+                Flaw.unet(1024, [1], heads: 4), Flaw.paper(128),
+            ] {
+                var description = try ModelsExample.description()
+                try flaw.make(&description)
+                try writeDescription(try json(description), of: model, to: url)
+                #expect(try failure(reading: url).problem.contains("not sound"), "\(flaw.testDescription)")
+            }
+        }
+    }
+
+    @Test func weightsOfAnotherArchitecture() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var description = try ModelsExample.description()
+            description.autoencoder.width = 16
+            try writeDescription(try json(description), of: ModelsExample.model(), to: url)
+            #expect(try failure(reading: url).found?.contains("encoder.conv_in.weight has shape [8, 4, 3, 3], not [16, 4, 3, 3]") == true)
+            description = try ModelsExample.description()
+            description.diffusion?.network = .unet(try ModelsExample.unet(multipliers: [1, 2]))
+            try writeDescription(try json(description), of: ModelsExample.model(), to: url)
+            #expect(try failure(reading: url).found?.contains("down_blocks.2.resnets.0.conv1.weight is unexpected") == true)
+        }
+    }
+
+    @Test func truncatedAndCorruptFiles() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            try ModelsExample.model().write(to: url)
+            let whole = try Data(contentsOf: url)
+            for count in [0, 4, 8, 100, 5000, whole.count / 2, whole.count - 1] {
+                try whole.prefix(count).write(to: url)
+                _ = try failure(reading: url)
+            }
+            try Data("SIMPLE  =                    T".utf8).write(to: url)
+            _ = try failure(reading: url)
+        }
+    }
+
+    // MARK: - What a model is for
+
+    @Test func autoencoderCannotSuperResolve() throws {
+        let failure = try #require(throws: Failure.self) {
+            try SuperResolver(ModelsExample.model(kind: .vqgan), at: "some/model.safetensors")
+        }
+        #expect(failure.category == .badData && failure.location == "some/model.safetensors")
+        #expect(failure.found?.contains("vqgan") == true && failure.remedy?.contains("ldm-residual") == true)
+    }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import Groundwork
+import SuperResolution
+import Testing
+
+@Suite struct TrainingConfigurationTests {
+    @Test(arguments: [ModelKind.vqgan, .ldmResidual], [TrainingConfiguration.Preset.small, .tiny])
+    func yamlThereAndBack(model: ModelKind, preset: TrainingConfiguration.Preset) throws {
+        var configuration = try TrainingConfiguration(model: model, preset: preset)
+        try configuration.validate()
+        #expect(try TrainingConfiguration(yaml: try configuration.yaml(), at: "config.yaml") == configuration)
+        configuration.seed = .max
+        configuration.epochs = 7
+        configuration.maxHours = 1.5
+        configuration.learningRate = 3.3e-5
+        configuration.schedule = .constant
+        configuration.normalization = .paper
+        configuration.prediction = .noise
+        if model == .ldmResidual { configuration.network = .paper(try ModelsExample.paperUNet(width: 12)) }
+        let text = try configuration.yaml()
+        #expect(try TrainingConfiguration(yaml: text, at: "config.yaml") == configuration)
+        #expect(text.contains("learning-rate: ") && text.contains("schedule: constant"))
+        // No key but those that a file may have.
+        let keys = text.split(separator: "\n").filter { !$0.hasPrefix(" ") && !$0.hasPrefix("-") }.compactMap {
+            $0.split(separator: ":").first.map(String.init)
+        }
+        #expect(Set(keys).isSubset(of: TrainingConfiguration.keys))
+    }
+
+    @Test func whatThisVersionCannotTrain() throws {
+        for model in ModelKind.allCases where model != .vqgan && model != .ldmResidual {
+            let failure = try #require(throws: Failure.self) { try TrainingConfiguration(model: model, preset: .tiny) }
+            #expect(failure.category == .usage && failure.found == model.rawValue)
+        }
+        #expect(try #require(throws: Failure.self) { try TrainingConfiguration(model: .vqgan, preset: .paper) }.category == .usage)
+    }
+
+    // MARK: - Reading
+
+    @Test(arguments: [
+        ("schedule: cosine", "schedule: linear", "schedule"), ("preset: tiny", "preset: huge", "preset"), ("model: vqgan", "model: gan", "model"),
+        ("steps: 200", "steps: many", "steps"), ("steps: 200", "steps: 2.5", "steps"), ("seed: 1", "seed: -1", "seed"),
+        ("batch-size: 4", "batch-size: [4]", "batch-size"), ("kind: asinh", "kind: cube", "normalization.kind"),
+        ("limit: 3", "limit: -3", "normalization.limit"), ("prediction: velocity", "prediction: future", "prediction"),
+        ("batch-size: 4", "batch: 4", "batch-size"),
+    ]) func valuesThatCannotBeRead(original: String, replacement: String, key: String) throws {
+        let text = try TrainingConfiguration(model: .vqgan, preset: .tiny).yaml()
+        try #require(text.contains(original))
+        let failure = try #require(throws: Failure.self) {
+            try TrainingConfiguration(yaml: text.replacingOccurrences(of: original, with: replacement), at: "some/config.yaml")
+        }
+        #expect(failure.category == .configuration && failure.location == "some/config.yaml")
+        #expect(failure.found?.contains(key) == true, "\(failure)")
+    }
+
+    @Test(arguments: ["", "steps: [", "- 1\n- 2", "steps", "\u{0}"]) func textThatIsNoConfiguration(_ text: String) throws {
+        let failure = try #require(throws: Failure.self) { try TrainingConfiguration(yaml: text, at: "some/config.yaml") }
+        #expect(failure.category == .configuration && failure.location == "some/config.yaml")
+    }
+
+    // MARK: - Overlay
+
+    @Test func overlayTakesTheFilesEntriesAndKeepsTheRest() throws {
+        let configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        #expect(try configuration.overlaid(with: [:], at: "file") == configuration)
+        let overlaid = try configuration.overlaid(
+            with: [
+                "learning-rate": 1e-4, "epochs": 3, "schedule": "constant", "seed": 18_446_744_073_709_551_615 as UInt64,
+                "normalization": ["kind": "linear", "limit": 2000], "network": ["unet": ["width": 16, "multipliers": [1, 3], "heads": 2]],
+            ], at: "file")
+        var expected = configuration
+        expected.learningRate = 1e-4
+        expected.epochs = 3
+        expected.schedule = .constant
+        expected.seed = .max
+        expected.normalization = .linear(limit: 2000)
+        expected.network = .unet(try ModelsExample.unet(width: 16, multipliers: [1, 3], heads: 2))
+        #expect(overlaid == expected)
+    }
+
+    @Test func everyKeyCanBeOverlaidByItsOwnValue() throws {
+        let configuration = try TrainingConfiguration(model: .ldmResidual, preset: .small)
+        var entries: [String: Any] = ["model": "ldm-residual", "preset": "small", "max-hours": 2.5, "epochs": 1]
+        for (key, value) in [
+            ("seed", 1), ("steps", 8000), ("batch-size", 16), ("crop-size", 128), ("warmup", 100), ("accumulate", 1), ("clip-norm", 1),
+            ("validate-every", 500),
+            ("save-every", 500), ("keep-last", 0), ("patience", 0), ("overfit", 0), ("latent-crops", 128), ("latent-refresh", 200),
+        ] { entries[key] = value }
+        for (key, value) in [("learning-rate", 8e-4), ("weight-decay", 0.01), ("ema-decay", 0.998)] { entries[key] = value }
+        entries["schedule"] = "cosine"
+        entries["prediction"] = "velocity"
+        var expected = configuration
+        (expected.maxHours, expected.epochs) = (2.5, 1)
+        #expect(try configuration.overlaid(with: entries, at: "file") == expected)
+        #expect(Set(entries.keys).union(["normalization", "autoencoder", "network"]) == Set(TrainingConfiguration.keys))
+    }
+
+    @Test(arguments: [("steps", "many"), ("learning-rate", "fast"), ("schedule", "linear"), ("model", "gan"), ("normalization", "asinh")])
+    func overlaidValuesOfTheWrongKind(key: String, value: String) throws {
+        let configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        let failure = try #require(throws: Failure.self) { try configuration.overlaid(with: [key: value], at: "some/file.yaml") }
+        #expect(failure.category == .configuration && failure.location == "some/file.yaml")
+        #expect(failure.found?.contains(key) == true, "\(failure)")
+    }
+
+    // MARK: - Validation
+
+    /// A value that cannot be trained with, and its key.
+    struct Flaw: Sendable, CustomTestStringConvertible {
+        let key: String
+        let testDescription: String
+        let make: @Sendable (inout TrainingConfiguration) -> Void
+
+        static func all<Value: Sendable>(
+            _ key: String, _ path: WritableKeyPath<TrainingConfiguration, Value> & Sendable, _ values: Value...
+        ) -> [Flaw] {
+            values.map { value in Flaw(key: key, testDescription: "\(key) \(value)", make: { $0[keyPath: path] = value }) }
+        }
+    }
+
+    static let flaws: [Flaw] = [
+        Flaw.all("steps", \.steps, 0, -1, .max), Flaw.all("epochs", \.epochs, 0, -3, .max), Flaw.all("max-hours", \.maxHours, 0, -1, .nan, .infinity),
+        Flaw.all("batch-size", \.batchSize, 0, -1, 4097), Flaw.all("crop-size", \.cropSize, 0, -16, 4, 60, 8192, 24),
+        Flaw.all("learning-rate", \.learningRate, 0, -1, .nan, .infinity), Flaw.all("warmup", \.warmup, -1),
+        Flaw.all("accumulate", \.accumulate, 0, -1, .max),
+        Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
+        Flaw.all("ema-decay", \.emaDecay, 1, -0.1, .nan), Flaw.all("validate-every", \.validateEvery, -1), Flaw.all("save-every", \.saveEvery, 0, -1),
+        Flaw.all("keep-last", \.keepLast, -1), Flaw.all("patience", \.patience, -1), Flaw.all("overfit", \.overfit, -1, .max),
+        Flaw.all("latent-crops", \.latentCrops, 0, -1, 65537), Flaw.all("latent-refresh", \.latentRefresh, 0, -1, .max),
+        Flaw.all("autoencoder", \.autoencoder.patch, 0, 3, -1), Flaw.all("autoencoder", \.autoencoder.width, 0, -8, .max),
+        Flaw.all("autoencoder", \.autoencoder.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1]),
+        Flaw.all("autoencoder", \.autoencoder.latentChannels, 0, -4, .max), Flaw.all("autoencoder", \.autoencoder.codebookSize, -1, .max),
+        Flaw.all("network", \.network, nil),
+    ].flatMap(\.self)
+
+    @Test(arguments: flaws) func unsoundValues(_ flaw: Flaw) throws {
+        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        flaw.make(&configuration)
+        let failure = try #require(throws: Failure.self) { try configuration.validate() }
+        #expect(failure.category == .configuration)
+        #expect(failure.problem == "\(flaw.key) is not valid")
+        #expect(failure.expected?.isEmpty == false && failure.found?.isEmpty == false)
+    }
+
+    @Test(arguments: [(0, [1, 2], 4), (-8, [1, 2], 4), (8, [], 4), (8, [1, 0], 4), (8, [1, 2], 0), (8, [1, 2], 3)])
+    func unsoundNetworks(width: Int, multipliers: [Int], heads: Int) throws {
+        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        configuration.network = .unet(try ModelsExample.unet(width: width, multipliers: multipliers, heads: heads))
+        let failure = try #require(throws: Failure.self) { try configuration.validate() }
+        #expect(failure.category == .configuration && failure.problem == "network is not valid")
+        configuration.model = .vqgan
+        configuration.network = .paper(try ModelsExample.paperUNet(width: 8))
+        #expect(try #require(throws: Failure.self) { try configuration.validate() }.problem == "network is not valid")
+    }
+
+    @Test func cropsMustSuitTheNetwork() throws {
+        // Latents of a quarter of the size, halved twice more by the network.
+        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        configuration.cropSize = 48
+        try configuration.validate()
+        configuration.cropSize = 40
+        #expect(throws: Failure.self) { try configuration.validate() }
+        configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        configuration.cropSize = 40
+        try configuration.validate()
+        configuration.cropSize = 42
+        #expect(throws: Failure.self) { try configuration.validate() }
+    }
+}
