@@ -40,6 +40,9 @@ let package = Package(
                 "Groundwork", "SolarImage", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
+        .executableTarget(
+            name: "sr-benchmark",
+            dependencies: ["Groundwork", "TensorCore", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "Groundwork"]),
         .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "Groundwork"]),

@@ -128,6 +128,15 @@ public func valueWithGradient(at parameters: [Parameter], _ body: () throws -> T
     return (result.detached, tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters))
 }
 
+/// A forward pass now and its gradients later, for timing the two apart.
+///
+/// - Returns: the walk back from a cotangent shaped as the result of `body`; it can be taken once.
+package func recordedPass(at parameters: [Parameter], _ body: () -> Tensor) -> (_ cotangent: Tensor) -> GradientStore {
+    let tape = Tape(parameters: parameters)
+    let result = Tape.$current.withValue(tape, operation: body)
+    return { tape.gradients(of: result, seed: $0, parameters: parameters) }
+}
+
 /// Computes `body` without keeping what its backward pass needs: that is computed again when the gradient comes back.
 ///
 /// - Parameters:

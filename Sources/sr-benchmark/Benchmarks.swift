@@ -1,0 +1,106 @@
+import SuperResolution
+import TensorCore
+
+extension Benchmark {
+    /// All benchmarks, in the order they run.
+    nonisolated(unsafe) static let all: [Benchmark] = [
+        Benchmark(name: "sgemm-2048", operations: 2 * 2048 * 2048 * 2048) {
+            let (a, b) = (random([2048, 2048]), random([2048, 2048]))
+            return { _ = matmul(a, b) }
+        },
+        convolution("conv3x3-128-256", size: 128, channels: 256),
+        convolution("conv3x3-64-512", size: 64, channels: 512),
+        Benchmark(
+            name: "conv3x3-backward-128-256", operations: 2 * convolutionOperations(size: 128, channels: 256),
+            readying: {
+                let (x, weight) = (Parameter(random([1, 128, 128, 256])), Parameter(random([3, 3, 256, 256]) * 0.02))
+                let cotangent = random([1, 128, 128, 256])
+                return {
+                    let back = recordedPass(at: [x, weight]) { TensorCore.convolution(x.tensor, weight: weight.tensor, padding: Padding(1)) }
+                    return { _ = back(cotangent) }
+                }
+            }),
+        Benchmark(name: "attention-4096-256", operations: 4 * 4096 * 4096 * 256) {
+            let x = random([1, 4096, 3 * 256])
+            return { _ = attention(queriesKeysValues: x, heads: 4) }
+        },
+        Benchmark(name: "groupnorm-gelu-128-256", operations: nil) {
+            let (x, weight, bias) = (random([1, 128, 128, 256]), random([256]), random([256]))
+            return { _ = groupNorm(x, groups: 1, weight: weight, bias: bias).gelu() }
+        },
+        Benchmark(name: "unet-forward", operations: nil) {
+            let network = PaperUNetWork()
+            return { _ = network.forward() }
+        },
+        Benchmark(name: "unet-train-step", operations: nil) {
+            let network = PaperUNetWork()
+            let optimizer = AdamW(network.store.parameters, learningRate: 3e-4)
+            return { network.trainingStep(optimizer) }
+        },
+        Benchmark(name: "autoencoder-encode", operations: nil) {
+            let (autoencoder, image) = (smallAutoencoder(), random([1, 512, 512, 1]))
+            return { _ = autoencoder.encode(image) }
+        },
+        Benchmark(name: "autoencoder-decode", operations: nil) {
+            let (autoencoder, latents) = (smallAutoencoder(), random([1, 128, 128, 4]))
+            return { _ = autoencoder.decode(latents) }
+        },
+        Benchmark(name: "small-train-step", operations: nil) {
+            let store = ParameterStore(seed: 1)
+            let network = UNet(UNet.Configuration(width: 64, multipliers: [1, 2, 2], heads: 4), channels: 4, in: store.root)
+            let optimizer = AdamW(store.parameters, learningRate: 8e-4)
+            let (noisy, condition, target) = (random([16, 32, 32, 4]), random([16, 32, 32, 4]), random([16, 32, 32, 4]))
+            let timesteps = (0..<16).map { 1 + $0 * 60 }
+            return { step(store, optimizer) { meanSquaredError(network(noisy, condition: condition, timesteps: timesteps), target) } }
+        },
+        Benchmark(name: "adamw-93m", operations: nil) {
+            let parameters = (0..<93).map { _ in Parameter(Tensor(repeating: 0.1, shape: [1_000_000])) }
+            var gradients = GradientStore()
+            for parameter in parameters { gradients[parameter] = Tensor(repeating: 0.01, shape: [1_000_000]) }
+            let optimizer = AdamW(parameters, learningRate: 1e-4)
+            return { [gradients] in optimizer.update(gradients) }
+        },
+    ]
+
+    private static func convolution(_ name: String, size: Int, channels: Int) -> Benchmark {
+        Benchmark(name: name, operations: convolutionOperations(size: size, channels: channels)) {
+            let (x, weight) = (random([1, size, size, channels]), random([3, 3, channels, channels]) * 0.02)
+            return { _ = TensorCore.convolution(x, weight: weight, padding: Padding(1)) }
+        }
+    }
+
+    private static func convolutionOperations(size: Int, channels: Int) -> Double {
+        Double(2 * 9 * size * size) * Double(channels * channels)
+    }
+
+    private static func random(_ shape: [Int]) -> Tensor {
+        var random = Random(seed: 1)
+        return random.normal(shape)
+    }
+
+    private static func smallAutoencoder() -> Autoencoder {
+        let configuration = Autoencoder.Configuration(
+            patch: 2, width: 64, multipliers: [1, 2], latentChannels: 4, codebookSize: 0, decodesQuantized: false)
+        return Autoencoder(configuration, in: ParameterStore(seed: 1).root)
+    }
+
+    /// One step of training: loss, gradients, AdamW.
+    fileprivate static func step(_ store: ParameterStore, _ optimizer: AdamW, loss: () -> Tensor) {
+        optimizer.update(valueWithGradient(at: store.parameters, loss).gradients)
+    }
+
+    /// The paper's U-Net in latent space: base width 128, 4 + 4 → 4 channels, latents of 128², batch 1.
+    private struct PaperUNetWork {
+        let store = ParameterStore(seed: 1)
+        let network: PaperUNet
+        let noisy = random([1, 128, 128, 4])
+        let condition = random([1, 128, 128, 4])
+        let target = random([1, 128, 128, 4])
+
+        init() { network = PaperUNet(PaperUNet.Configuration(width: 128, hasAttention: true), channels: 4, in: store.root) }
+
+        func forward() -> Tensor { network(noisy, condition: condition, timesteps: [500]) }
+
+        func trainingStep(_ optimizer: AdamW) { step(store, optimizer) { meanSquaredError(forward(), target) } }
+    }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Foundation
+import Groundwork
+
+/// Times the parts of `sr` against each other; ratios within one run carry over to other machines, seconds do not.
+@main
+struct SRBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sr-benchmark", abstract: "Time the parts of sr on this machine.",
+        discussion: "Names: \(Benchmark.all.map(\.name).joined(separator: ", ")).")
+
+    @Option(help: "Run the benchmarks whose names contain this.")
+    var filter: String?
+
+    @Option(help: "Timed runs of each, after two to warm up.")
+    var reps = 5
+
+    @Option(help: "Threads (default: all processors).")
+    var threads: Int?
+
+    @Flag(help: "Print a JSON object a line instead of a table.")
+    var json = false
+
+    func validate() throws {
+        if !(1...10000).contains(reps) { throw ValidationError("--reps must be 1 … 10000, not \(reps)") }
+        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be 1 … 4096, not \(threads)") }
+        if let filter, !Benchmark.all.contains(where: { $0.name.contains(filter) }) { throw ValidationError("no benchmark's name contains \(filter)") }
+    }
+
+    func run() throws {
+        if let threads { Parallel.threadCount = threads }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        func column(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        if !json { print("name".padding(toLength: 26, withPad: " ", startingAt: 0), column("median s", 10), column("min s", 10), column("GFLOP/s", 9), column("peak MiB", 9)) }
+        for benchmark in Benchmark.all where filter.map(benchmark.name.contains) ?? true {
+            let result = benchmark.measure(repetitions: reps)
+            if json {
+                print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            } else {
+                print(
+                    result.name.padding(toLength: 26, withPad: " ", startingAt: 0), column(String(format: "%.4f", result.secondsMedian), 10),
+                    column(String(format: "%.4f", result.secondsMin), 10), column(result.gflops.map { String(format: "%.0f", $0) } ?? "", 9),
+                    column("\(result.peakBytes >> 20)", 9))
+            }
+            fflush(nil)
+        }
+    }
+}
