@@ -6,8 +6,14 @@ DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, fl
     REASSOCIATE
     for (size_t i = 0; i < rows; i++) {
         float *row = scores + i * stride;
-        float largest = row[0];
-        for (size_t j = 1; j < keys; j++) largest = row[j] > largest ? row[j] : largest;
+        // Lane by lane: a single maximum would not vectorise, for the sake of NaN.
+        float lanes[16], largest = row[0];
+        for (size_t l = 0; l < 16; l++) lanes[l] = row[0];
+        size_t whole = keys / 16 * 16;
+        for (size_t j = 0; j < whole; j += 16)
+            for (size_t l = 0; l < 16; l++) lanes[l] = row[j + l] > lanes[l] ? row[j + l] : lanes[l];
+        for (size_t j = whole; j < keys; j++) lanes[j - whole] = row[j] > lanes[j - whole] ? row[j] : lanes[j - whole];
+        for (size_t l = 0; l < 16; l++) largest = lanes[l] > largest ? lanes[l] : largest;
         largest *= scale;
         float before = maximum[i];
         float after = largest > before ? largest : before;

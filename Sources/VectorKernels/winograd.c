@@ -70,7 +70,7 @@ INLINE void store_planes(const lane *v, float *planes, size_t plane, size_t widt
 }
 
 DISPATCHED void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                               ptrdiff_t padding_top, ptrdiff_t padding_left, float *planes) {
+                               ptrdiff_t padding_top, ptrdiff_t padding_left, size_t plane_tiles, float *planes) {
     lane d[36], v[36];
     for (size_t tile = 0; tile < count; tile++) {
         size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
@@ -81,13 +81,13 @@ DISPATCHED void winograd_input(const float *x, size_t height, size_t width, size
             load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 6, c, wide, d);
             for (size_t j = 0; j < 6; j++) input_pass(d + j, v + j, 6);
             for (size_t i = 0; i < 6; i++) input_pass(v + 6 * i, v + 6 * i, 1);
-            store_planes(v, planes + tile * channels + c, count * channels, wide);
+            store_planes(v, planes + tile * channels + c, plane_tiles * channels, wide);
         }
     }
 }
 
 DISPATCHED void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns,
-                                         size_t first, size_t count, float *planes) {
+                                         size_t first, size_t count, size_t plane_tiles, float *planes) {
     lane d[16], h[24], m[36];
     for (size_t tile = 0; tile < count; tile++) {
         size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
@@ -98,13 +98,13 @@ DISPATCHED void winograd_output_gradient(const float *gradient, size_t height, s
             load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 4, c, wide, d);
             for (size_t j = 0; j < 4; j++) gradient_pass(d + j, 4, h + j, 4);
             for (size_t i = 0; i < 6; i++) gradient_pass(h + 4 * i, 1, m + 6 * i, 1);
-            store_planes(m, planes + tile * channels + c, count * channels, wide);
+            store_planes(m, planes + tile * channels + c, plane_tiles * channels, wide);
         }
     }
 }
 
 DISPATCHED void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                                size_t count, const float *bias, float *out) {
+                                size_t count, size_t plane_tiles, const float *bias, float *out) {
     lane m[36], h[24], y[16];
     for (size_t tile = 0; tile < count; tile++) {
         size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
@@ -114,7 +114,7 @@ DISPATCHED void winograd_output(const float *planes, size_t height, size_t width
         for (size_t c = 0; c < channels; c += lanes) {
             size_t wide = channels - c < lanes ? channels - c : lanes;
             for (size_t k = 0; k < 36; k++) {
-                const float *source = planes + (k * count + tile) * channels + c;
+                const float *source = planes + (k * plane_tiles + tile) * channels + c;
                 if (wide == lanes) for (size_t l = 0; l < lanes; l++) m[k][l] = source[l];
                 else for (size_t l = 0; l < lanes; l++) m[k][l] = l < wide ? source[l] : 0;
             }
@@ -132,34 +132,68 @@ DISPATCHED void winograd_output(const float *planes, size_t height, size_t width
     }
 }
 
-static const float g[6][3] = {
-    {0.25f, 0, 0}, {-1.0f / 6, -1.0f / 6, -1.0f / 6}, {-1.0f / 6, 1.0f / 6, -1.0f / 6}, {1.0f / 24, 1.0f / 12, 1.0f / 6}, {1.0f / 24, -1.0f / 12, 1.0f / 6}, {0, 0, 1},
-};
+// G of three values.
+INLINE void weight_pass(float w0, float w1, float w2, float out[6]) {
+    float even = (w0 + w2) * (1.0f / 6), far = w0 * (1.0f / 24) + w2 * (1.0f / 6), odd = w1 * (1.0f / 6), far_odd = w1 * (1.0f / 12);
+    out[0] = w0 * 0.25f;
+    out[1] = -even - odd;
+    out[2] = odd - even;
+    out[3] = far + far_odd;
+    out[4] = far - far_odd;
+    out[5] = w2;
+}
 
-DISPATCHED void winograd_weight(const float *weight, size_t count, size_t first, size_t part, float *planes) {
-    for (size_t i = 0; i < 6; i++)
-        for (size_t j = 0; j < 6; j++) {
-            float *target = planes + (6 * i + j) * count;
-            for (size_t e = first; e < first + part; e++) {
-                float sum = 0;
-                for (size_t a = 0; a < 3; a++)
-                    for (size_t b = 0; b < 3; b++) sum += g[i][a] * g[j][b] * weight[(3 * a + b) * count + e];
-                target[e] = sum;
-            }
+DISPATCHED void winograd_weight(const float *weight, size_t count, size_t first, size_t part, int reversed, float *planes) {
+    for (size_t start = first; start < first + part; start += lanes) {
+        size_t wide = first + part - start < lanes ? first + part - start : lanes;
+        lane in[9], half[18], out[36];
+        for (size_t tap = 0; tap < 9; tap++) {
+            const float *source = weight + (reversed ? 8 - tap : tap) * count + start;
+            for (size_t l = 0; l < lanes; l++) in[tap][l] = l < wide ? source[l] : 0;
         }
+        for (size_t b = 0; b < 3; b++)
+            for (size_t l = 0; l < lanes; l++) {
+                float column[6];
+                weight_pass(in[b][l], in[3 + b][l], in[6 + b][l], column);
+                for (size_t i = 0; i < 6; i++) half[3 * i + b][l] = column[i];
+            }
+        for (size_t i = 0; i < 6; i++)
+            for (size_t l = 0; l < lanes; l++) {
+                float row[6];
+                weight_pass(half[3 * i][l], half[3 * i + 1][l], half[3 * i + 2][l], row);
+                for (size_t j = 0; j < 6; j++) out[6 * i + j][l] = row[j];
+            }
+        store_planes(out, planes + start, count, wide);
+    }
+}
+
+// Gᵀ of six values.
+INLINE void weight_gradient_pass(const float m[6], float *w0, float *w1, float *w2) {
+    float s = m[1] + m[2], d = m[2] - m[1], t = m[3] + m[4], e = m[3] - m[4];
+    *w0 = m[0] * 0.25f - s * (1.0f / 6) + t * (1.0f / 24);
+    *w1 = d * (1.0f / 6) + e * (1.0f / 12);
+    *w2 = m[5] - s * (1.0f / 6) + t * (1.0f / 6);
 }
 
 DISPATCHED void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient) {
-    for (size_t a = 0; a < 3; a++)
-        for (size_t b = 0; b < 3; b++) {
-            float *target = gradient + (3 * a + b) * count;
-            for (size_t e = first; e < first + part; e++) target[e] = 0;
-            for (size_t i = 0; i < 6; i++)
-                for (size_t j = 0; j < 6; j++) {
-                    float factor = g[i][a] * g[j][b];
-                    if (factor == 0) continue;
-                    const float *source = planes + (6 * i + j) * count;
-                    for (size_t e = first; e < first + part; e++) target[e] += factor * source[e];
-                }
-        }
+    for (size_t start = first; start < first + part; start += lanes) {
+        size_t wide = first + part - start < lanes ? first + part - start : lanes;
+        lane in[36], half[18], out[9];
+        for (size_t k = 0; k < 36; k++)
+            for (size_t l = 0; l < lanes; l++) in[k][l] = l < wide ? planes[k * count + start + l] : 0;
+        for (size_t j = 0; j < 6; j++)
+            for (size_t l = 0; l < lanes; l++) {
+                float column[6];
+                for (size_t i = 0; i < 6; i++) column[i] = in[6 * i + j][l];
+                weight_gradient_pass(column, &half[j][l], &half[6 + j][l], &half[12 + j][l]);
+            }
+        for (size_t a = 0; a < 3; a++)
+            for (size_t l = 0; l < lanes; l++) {
+                float row[6];
+                for (size_t j = 0; j < 6; j++) row[j] = half[6 * a + j][l];
+                weight_gradient_pass(row, &out[3 * a][l], &out[3 * a + 1][l], &out[3 * a + 2][l]);
+            }
+        for (size_t tap = 0; tap < 9; tap++)
+            for (size_t l = 0; l < wide; l++) gradient[tap * count + start + l] = out[tap][l];
+    }
 }

@@ -10,6 +10,8 @@ extension Benchmark {
         },
         convolution("conv3x3-128-256", size: 128, channels: 256),
         convolution("conv3x3-64-512", size: 64, channels: 512),
+        convolution("conv3x3-32-512", size: 32, channels: 512),
+        convolution("conv3x3-16-1024", size: 16, channels: 1024),
         Benchmark(
             name: "conv3x3-backward-128-256", operations: 2 * convolutionOperations(size: 128, channels: 256),
             readying: {

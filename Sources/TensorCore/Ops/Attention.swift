@@ -23,7 +23,7 @@ private struct AttentionPass {
     let batch, tokens, channels, heads, width: Int
     let scale: Float
     /// Rows of queries, and of keys, worked on at a time: a block of scores is 64 KiB.
-    let block = 128
+    let block = 256
 
     init(_ x: Tensor, heads: Int) {
         (self.x, self.heads) = (x, heads)

@@ -34,9 +34,6 @@ public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride
     }
 }
 
-/// Into how many sums a weight gradient is cut at most. Not the number of threads: the same seed gives the same bits at any.
-let weightGradientParts = 8
-
 /// Convolution as matrix products over blocks of patches (im2col) that stay in the cache.
 private struct ConvolutionGeometry {
     let batch, height, width, inputs: Int
@@ -56,51 +53,76 @@ private struct ConvolutionGeometry {
 
     private var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == Padding(0) }
     private var taps: Int { kernelHeight * kernelWidth }
+    private var outputPixels: Int { batch * outputHeight * outputWidth }
 
-    /// Winograd's algorithm where it applies and saves time: 3 × 3 at stride 1 with channels enough to fill vectors and products.
+    /// Winograd's algorithm where it applies and saves time: 3 × 3 at stride 1 with channels enough to fill vectors, and tiles enough to repay
+    /// the transform of the weights.
     private var winograd: WinogradConvolution? {
         guard kernelHeight == 3, kernelWidth == 3, stride == 1, inputs >= 16, outputs >= 16, outputHeight >= 4, outputWidth >= 4,
             max(padding.top, padding.bottom, padding.left, padding.right) <= 2
         else { return nil }
-        return WinogradConvolution(batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
+        let convolution = WinogradConvolution(batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
+        return convolution.tiles >= 48 ? convolution : nil
     }
+
+    /// Whether the weights outgrow the cache while all patches together are small: then the products are cut over the weights rather than the pixels.
+    private func isWide(pixels: Int, patch: Int) -> Bool { taps * inputs * outputs >= 1 << 19 && pixels * patch <= 1 << 24 }
 
     /// Pixels whose patches take about 256 KiB, half of a common second-level cache.
     private func block(patch: Int) -> Int { min(1024, max(32, 65536 / patch)) }
 
     func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
         let result = Tensor(uninitialized: [batch, outputHeight, outputWidth, outputs])
-        let pixels = batch * outputHeight * outputWidth
         if isPointwise {
-            denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: pixels, inputs: inputs, outputs: outputs)
+            denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: outputPixels, inputs: inputs, outputs: outputs)
             return result
         }
         if let winograd {
-            winograd.convolve(x, height: height, width: width, weight: weight, bias: bias, padding: padding, into: result)
+            winograd.convolve(x, height: height, width: width, weight: weight, isReversed: false, bias: bias, padding: padding, into: result)
             return result
         }
         let patch = taps * inputs
-        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
-            let patches = Storage(count: block.count * patch)
-            gather(x, block, into: patches.pointer)
+        func product(_ patches: Storage, _ block: Range<Int>, _ multiply: (Matrix, Matrix, Matrix) -> Void) {
             let target = result.pointer + block.lowerBound * outputs
             multiply(
                 Matrix(pointer: patches.pointer, stride: patch), Matrix(pointer: weight.pointer, stride: outputs),
-                into: Matrix(pointer: target, stride: outputs), m: block.count, n: outputs, k: patch)
+                Matrix(pointer: target, stride: outputs))
             if let bias { vector_add(block.count, outputs, target, outputs, 1, bias.pointer, 0, 1, target) }
             withExtendedLifetime(patches) {}
+        }
+        if isWide(pixels: outputPixels, patch: patch) {
+            product(allPatches(pixels: outputPixels, patch: patch) { gather(x, $0, into: $1) }, 0..<outputPixels) {
+                multiplyInParallel($0, $1, into: $2, m: outputPixels, n: outputs, k: patch)
+            }
+            return result
+        }
+        Parallel.forEachBlock(of: outputPixels, size: block(patch: patch)) { block in
+            let patches = Storage(count: block.count * patch)
+            gather(x, block, into: patches.pointer)
+            product(patches, block) { multiply($0, $1, into: $2, m: block.count, n: outputs, k: patch) }
         }
         return result
     }
 
     private func gather(_ x: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
         image_gather_patches(
-            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
-            padding.top,
+            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride, padding.top,
             padding.left, 0, patches)
     }
 
-    /// The gradient with respect to the input: each input pixel gathers the output pixels that saw it, times the transposed weights.
+    private func gatherGradient(_ gradient: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
+        image_gather_patches(
+            gradient.pointer, outputHeight, outputWidth, outputs, height, width, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
+            padding.top, padding.left, 1, patches)
+    }
+
+    private func allPatches(pixels: Int, patch: Int, _ gather: (Range<Int>, UnsafeMutablePointer<Float>) -> Void) -> Storage {
+        let patches = Storage(count: pixels * patch)
+        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { gather($0, patches.pointer + $0.lowerBound * patch) }
+        return patches
+    }
+
+    /// The gradient with respect to the input: each input pixel gathers the output pixels that saw it, times the transposed weights, tap by tap.
     func inputGradient(_ gradient: Tensor, _ weight: Tensor) -> Tensor {
         let result = Tensor(uninitialized: [batch, height, width, inputs])
         let pixels = batch * height * width
@@ -108,52 +130,61 @@ private struct ConvolutionGeometry {
             denseProduct(gradient, weight, isTransposed: true, bias: nil, into: result, rows: pixels, inputs: outputs, outputs: inputs)
             return result
         }
-        let transposed = Tensor(uninitialized: [taps, outputs, inputs])
-        for tap in 0..<taps {
-            matrix_transpose(inputs, outputs, weight.pointer + tap * inputs * outputs, transposed.pointer + tap * inputs * outputs)
-        }
         if let winograd {
-            // The same convolution of the output's gradient with flipped, transposed weights.
-            let flipped = Tensor(uninitialized: [taps, outputs, inputs])
-            let size = inputs * outputs
-            for tap in 0..<taps { flipped.pointer.advanced(by: tap * size).update(from: transposed.pointer + (taps - 1 - tap) * size, count: size) }
             let around = Padding(top: 2 - padding.top, bottom: 2 - padding.bottom, left: 2 - padding.left, right: 2 - padding.right)
             winograd.reversed(height: height, width: width).convolve(
-                gradient, height: outputHeight, width: outputWidth, weight: flipped, bias: nil, padding: around, into: result)
+                gradient, height: outputHeight, width: outputWidth, weight: weight, isReversed: true, bias: nil, padding: around, into: result)
             return result
         }
         let patch = taps * outputs
-        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
-            let patches = Storage(count: block.count * patch)
-            image_gather_patches(
-                gradient.pointer, outputHeight, outputWidth, outputs, height, width, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
-                padding.top, padding.left, 1, patches.pointer)
-            multiply(
-                Matrix(pointer: patches.pointer, stride: patch), Matrix(pointer: transposed.pointer, stride: inputs),
-                into: Matrix(pointer: result.pointer + block.lowerBound * inputs, stride: inputs), m: block.count, n: inputs, k: patch)
+        func products(_ patches: Storage, _ block: Range<Int>, _ multiply: (Matrix, Matrix, Matrix, Float) -> Void) {
+            for tap in 0..<taps {
+                multiply(
+                    Matrix(pointer: patches.pointer + tap * outputs, stride: patch),
+                    Matrix(pointer: weight.pointer + tap * inputs * outputs, stride: outputs, isTransposed: true),
+                    Matrix(pointer: result.pointer + block.lowerBound * inputs, stride: inputs), tap == 0 ? 0 : 1)
+            }
             withExtendedLifetime(patches) {}
         }
-        withExtendedLifetime(transposed) {}
+        if isWide(pixels: pixels, patch: patch) {
+            products(allPatches(pixels: pixels, patch: patch) { gatherGradient(gradient, $0, into: $1) }, 0..<pixels) {
+                multiplyInParallel($0, $1, into: $2, m: pixels, n: inputs, k: outputs, beta: $3)
+            }
+            return result
+        }
+        Parallel.forEachBlock(of: pixels, size: block(patch: patch)) { block in
+            let patches = Storage(count: block.count * patch)
+            gatherGradient(gradient, block, into: patches.pointer)
+            products(patches, block) { multiply($0, $1, into: $2, m: block.count, n: inputs, k: outputs, beta: $3) }
+        }
         return result
     }
 
-    /// The gradient with respect to the weight: patchesᵀ × output gradient, summed over a fixed cut of the pixels into a few parts.
+    /// The gradient with respect to the weight: patchesᵀ × output gradient, for narrow weights summed over a fixed cut of the pixels into a few parts.
     func weightGradient(_ gradient: Tensor, _ x: Tensor) -> Tensor {
         if let winograd { return winograd.weightGradient(gradient, x, height: height, width: width, padding: padding) }
         let patch = taps * inputs
-        let pixels = batch * outputHeight * outputWidth
+        let shape = [kernelHeight, kernelWidth, inputs, outputs]
+        if isWide(pixels: outputPixels, patch: patch) {
+            let patches = allPatches(pixels: outputPixels, patch: patch) { gather(x, $0, into: $1) }
+            let result = Tensor(uninitialized: shape)
+            multiplyInParallel(
+                Matrix(pointer: patches.pointer, stride: patch, isTransposed: true), Matrix(pointer: gradient.pointer, stride: outputs),
+                into: Matrix(pointer: result.pointer, stride: outputs), m: patch, n: outputs, k: outputPixels)
+            withExtendedLifetime(patches) {}
+            return result
+        }
         let size = block(patch: patch)
-        let blocks = (pixels + size - 1) / size
-        let parts = min(blocks, weightGradientParts)
+        let blocks = (outputPixels + size - 1) / size
+        // Not the number of threads: the same seed gives the same bits at any.
+        let parts = min(blocks, 8)
         let partial = Tensor(uninitialized: [parts, patch * outputs])
         Parallel.forEach(parts) { part in
             let patches = Storage(count: size * patch)
             for index in blocks * part / parts..<blocks * (part + 1) / parts {
-                let block = index * size..<min(pixels, (index + 1) * size)
-                let source: UnsafeMutablePointer<Float>
-                if isPointwise {
-                    source = x.pointer + block.lowerBound * inputs
-                } else {
+                let block = index * size..<min(outputPixels, (index + 1) * size)
+                var source = x.pointer + block.lowerBound * inputs
+                if !isPointwise {
                     gather(x, block, into: patches.pointer)
                     source = patches.pointer
                 }
@@ -165,6 +196,6 @@ private struct ConvolutionGeometry {
             }
             withExtendedLifetime(patches) {}
         }
-        return summed(partial, over: [0]).viewed(as: [kernelHeight, kernelWidth, inputs, outputs])
+        return summed(partial, over: [0]).viewed(as: shape)
     }
 }

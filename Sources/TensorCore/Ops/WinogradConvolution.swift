@@ -9,11 +9,11 @@ struct WinogradConvolution {
 
     private var tileRows: Int { (outputHeight + 3) / 4 }
     private var tileColumns: Int { (outputWidth + 3) / 4 }
-    private var tiles: Int { batch * tileRows * tileColumns }
+    var tiles: Int { batch * tileRows * tileColumns }
     private var weights: Int { inputs * outputs }
 
-    /// Tiles worked on at a time: transformed inputs and outputs of about 1 MiB, the second-level cache of a core, but matrices of at least 32 rows.
-    private var block: Int { min(256, max(32, (1 << 18) / (36 * (inputs + outputs)))) }
+    /// Tiles worked on at a time: their transforms, inputs' and outputs', take about 16 MiB, which a shared last-level cache holds.
+    private var chunk: Int { min(tiles, max(64, (1 << 22) / (36 * (inputs + outputs)))) }
 
     /// The convolution that gives the gradient of an input of this height and width: inputs and outputs change places.
     func reversed(height: Int, width: Int) -> WinogradConvolution {
@@ -22,57 +22,78 @@ struct WinogradConvolution {
 
     /// - Parameters:
     ///   - x: `[batch, height, width, inputs]`
-    ///   - weight: `[3, 3, inputs, outputs]`
+    ///   - weight: `[3, 3, inputs, outputs]`; if `isReversed`, `[3, 3, outputs, inputs]` to be used flipped in space, as for the gradient of an input
     ///   - result: `[batch, output height, output width, outputs]`, overwritten
-    func convolve(_ x: Tensor, height: Int, width: Int, weight: Tensor, bias: Tensor?, padding: Padding, into result: Tensor) {
-        let transformed = Storage(count: 36 * weights)
-        Parallel.forEachBlock(of: weights, size: 4096) { winograd_weight(weight.pointer, weights, $0.lowerBound, $0.count, transformed.pointer) }
-        Parallel.forEachBlock(of: tiles, size: block) { tiles in
-            let planes = Storage(count: 36 * tiles.count * (inputs + outputs))
-            let products = planes.pointer + 36 * tiles.count * inputs
-            winograd_input(
-                x.pointer, height, width, inputs, tileRows, tileColumns, tiles.lowerBound, tiles.count, padding.top, padding.left, planes.pointer)
-            for plane in 0..<36 {
-                multiply(
-                    Matrix(pointer: planes.pointer + plane * tiles.count * inputs, stride: inputs),
-                    Matrix(pointer: transformed.pointer + plane * weights, stride: outputs),
-                    into: Matrix(pointer: products + plane * tiles.count * outputs, stride: outputs), m: tiles.count, n: outputs, k: inputs)
+    func convolve(
+        _ x: Tensor, height: Int, width: Int, weight: Tensor, isReversed: Bool, bias: Tensor?, padding: Padding, into result: Tensor
+    ) {
+        let transformed = transformedWeights(weight, isReversed: isReversed)
+        let planes = Storage(count: 36 * chunk * (inputs + outputs))
+        for first in stride(from: 0, to: tiles, by: chunk) {
+            let count = min(chunk, tiles - first)
+            let products = planes.pointer + 36 * count * inputs
+            Parallel.forEachBlock(of: count, size: 16) { block in
+                winograd_input(
+                    x.pointer, height, width, inputs, tileRows, tileColumns, first + block.lowerBound, block.count, padding.top, padding.left, count,
+                    planes.pointer + block.lowerBound * inputs)
             }
-            winograd_output(
-                products, outputHeight, outputWidth, outputs, tileRows, tileColumns, tiles.lowerBound, tiles.count, bias?.pointer, result.pointer)
-            withExtendedLifetime(planes) {}
+            Parallel.forEach(36) { plane in
+                multiply(
+                    Matrix(pointer: planes.pointer + plane * count * inputs, stride: inputs),
+                    Matrix(pointer: transformed.pointer + plane * weights, stride: isReversed ? inputs : outputs, isTransposed: isReversed),
+                    into: Matrix(pointer: products + plane * count * outputs, stride: outputs), m: count, n: outputs, k: inputs)
+            }
+            Parallel.forEachBlock(of: count, size: 16) { block in
+                winograd_output(
+                    products + block.lowerBound * outputs, outputHeight, outputWidth, outputs, tileRows, tileColumns, first + block.lowerBound, block.count,
+                    count, bias?.pointer, result.pointer)
+            }
         }
-        withExtendedLifetime((transformed, bias)) {}
+        withExtendedLifetime((transformed, planes, bias)) {}
     }
 
-    /// The gradient of the weights, `[3, 3, inputs, outputs]`: products of transformed inputs and output gradients, summed over a few parts of the tiles and then over the parts.
-    func weightGradient(_ gradient: Tensor, _ x: Tensor, height: Int, width: Int, padding: Padding) -> Tensor {
-        let size = block
-        let blocks = (tiles + size - 1) / size
-        let parts = min(blocks, weightGradientParts)
-        let partial = Tensor(uninitialized: [parts, 36 * weights])
-        Parallel.forEach(parts) { part in
-            let planes = Storage(count: 36 * size * (inputs + outputs))
-            for index in blocks * part / parts..<blocks * (part + 1) / parts {
-                let first = index * size
-                let count = min(size, tiles - first)
-                let slopes = planes.pointer + 36 * count * inputs
-                winograd_input(x.pointer, height, width, inputs, tileRows, tileColumns, first, count, padding.top, padding.left, planes.pointer)
-                winograd_output_gradient(gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, first, count, slopes)
-                for plane in 0..<36 {
-                    multiply(
-                        Matrix(pointer: planes.pointer + plane * count * inputs, stride: inputs, isTransposed: true),
-                        Matrix(pointer: slopes + plane * count * outputs, stride: outputs),
-                        into: Matrix(pointer: partial.pointer + (part * 36 + plane) * weights, stride: outputs), m: inputs, n: outputs, k: count,
-                        beta: index == blocks * part / parts ? 0 : 1)
-                }
-            }
-            withExtendedLifetime(planes) {}
+    /// The 36 planes of the weights; kept with them while nothing is recorded, since at inference they stay as they are.
+    private func transformedWeights(_ weight: Tensor, isReversed: Bool) -> Storage {
+        let isKept = Tape.current == nil && !isReversed
+        if isKept, let kept = weight.storage.derived.withLock({ $0 }) { return kept }
+        let transformed = Storage(count: 36 * weights)
+        Parallel.forEachBlock(of: weights, size: 4096) {
+            winograd_weight(weight.pointer, weights, $0.lowerBound, $0.count, isReversed ? 1 : 0, transformed.pointer)
         }
-        let sum = summed(partial, over: [0])
+        if isKept { weight.storage.derived.withLock { $0 = transformed } }
+        return transformed
+    }
+
+    /// The gradient of the weights, `[3, 3, inputs, outputs]`: for each of the 36 planes the product of transformed inputs and output gradients over
+    /// a chunk of tiles after the other.
+    func weightGradient(_ gradient: Tensor, _ x: Tensor, height: Int, width: Int, padding: Padding) -> Tensor {
+        let planes = Storage(count: 36 * chunk * (inputs + outputs))
+        let products = Storage(count: 36 * weights)
+        for first in stride(from: 0, to: tiles, by: chunk) {
+            let count = min(chunk, tiles - first)
+            let slopes = planes.pointer + 36 * count * inputs
+            // Each tile's transforms lie apart, `count` tiles to a plane.
+            Parallel.forEachBlock(of: count, size: 16) { block in
+                let start = first + block.lowerBound
+                winograd_input(
+                    x.pointer, height, width, inputs, tileRows, tileColumns, start, block.count, padding.top, padding.left, count,
+                    planes.pointer + block.lowerBound * inputs)
+                winograd_output_gradient(
+                    gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, start, block.count, count,
+                    slopes + block.lowerBound * outputs)
+            }
+            Parallel.forEach(36) { plane in
+                multiply(
+                    Matrix(pointer: planes.pointer + plane * count * inputs, stride: inputs, isTransposed: true),
+                    Matrix(pointer: slopes + plane * count * outputs, stride: outputs),
+                    into: Matrix(pointer: products.pointer + plane * weights, stride: outputs), m: inputs, n: outputs, k: count, beta: first == 0 ? 0 : 1)
+            }
+        }
         let result = Tensor(uninitialized: [3, 3, inputs, outputs])
-        Parallel.forEachBlock(of: weights, size: 4096) { winograd_weight_gradient(sum.pointer, weights, $0.lowerBound, $0.count, result.pointer) }
-        withExtendedLifetime(sum) {}
+        Parallel.forEachBlock(of: weights, size: 4096) {
+            winograd_weight_gradient(products.pointer, weights, $0.lowerBound, $0.count, result.pointer)
+        }
+        withExtendedLifetime((planes, products)) {}
         return result
     }
 }

@@ -9,9 +9,13 @@ package final class Storage: @unchecked Sendable {
 
     /// - Parameter count: how many floats the block must hold; their values are undefined.
     package init(count: Int) {
-        capacity = StoragePool.capacity(for: max(1, count) * MemoryLayout<Float>.stride)
-        pointer = StoragePool.take(capacity).assumingMemoryBound(to: Float.self)
+        let block = StoragePool.take(StoragePool.capacity(for: max(1, count) * MemoryLayout<Float>.stride))
+        capacity = block.capacity
+        pointer = block.pointer.assumingMemoryBound(to: Float.self)
     }
+
+    /// What was computed from these values alone and is worth keeping as long as they stay, such as transformed weights.
+    package let derived = Mutex<Storage?>(nil)
 
     deinit {
         StoragePool.give(UnsafeMutableRawPointer(pointer), capacity: capacity)
@@ -25,7 +29,6 @@ package enum StoragePool {
         var freeBytes = 0
         var usedBytes = 0
         var peakBytes = 0
-        var limitBytes = 1 << 30
     }
 
     private static let state = Mutex(State())
@@ -53,28 +56,42 @@ package enum StoragePool {
         return (bytes + granule - 1) / granule * granule
     }
 
-    fileprivate static func take(_ capacity: Int) -> UnsafeMutableRawPointer {
-        let pooled = state.withLock { state -> UInt? in
-            state.usedBytes += capacity
+    /// A block of at least this capacity: a free one of this size or, failing that, of up to half as much again, or a new one.
+    fileprivate static func take(_ wanted: Int) -> (pointer: UnsafeMutableRawPointer, capacity: Int) {
+        let pooled = state.withLock { state -> (block: UInt, capacity: Int)? in
+            let sizes = state.free[wanted] != nil ? [wanted] : state.free.keys.filter { $0 > wanted && $0 <= wanted + wanted / 2 }
+            let capacity = sizes.min()
+            let block = capacity.flatMap { state.free[$0]?.popLast() }
+            state.usedBytes += block == nil ? wanted : capacity ?? wanted
             state.peakBytes = max(state.peakBytes, state.usedBytes)
-            guard let block = state.free[capacity]?.popLast() else { return nil }
+            guard let block, let capacity else { return nil }
+            if state.free[capacity]?.isEmpty == true { state.free[capacity] = nil }
             state.freeBytes -= capacity
-            return block
+            return (block, capacity)
         }
-        if let pooled, let pointer = UnsafeMutableRawPointer(bitPattern: pooled) { return pointer }
+        if let pooled, let pointer = UnsafeMutableRawPointer(bitPattern: pooled.block) { return (pointer, pooled.capacity) }
+        let capacity = wanted
+        // Large blocks begin at the bounds of huge pages: one fault then brings 2 MiB, not 4 KiB.
+        let hugePage = 1 << 21
+        let isLarge = capacity >= 2 * hugePage
         var pointer: UnsafeMutableRawPointer?
-        if posix_memalign(&pointer, 64, capacity) != 0 || pointer == nil {
+        if posix_memalign(&pointer, isLarge ? hugePage : 64, capacity) != 0 || pointer == nil {
             drain()
             posix_memalign(&pointer, 64, capacity)
         }
+        #if os(Linux)
+            if isLarge, let pointer { madvise(pointer, capacity, MADV_HUGEPAGE) }
+        #endif
         guard let pointer else { preconditionFailure("out of memory: \(capacity) bytes were asked for") }
-        return pointer
+        return (pointer, capacity)
     }
 
     fileprivate static func give(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
         let kept = state.withLock { state in
             state.usedBytes -= capacity
-            guard state.freeBytes + capacity <= state.limitBytes else { return false }
+            // What was in use at once before will be so again: steps of training and tiles of an image are alike.
+            // The slack is for sizes that come in turns.
+            guard state.freeBytes + state.usedBytes + capacity <= state.peakBytes + (1 << 28) else { return false }
             state.free[capacity, default: []].append(UInt(bitPattern: pointer))
             state.freeBytes += capacity
             return true

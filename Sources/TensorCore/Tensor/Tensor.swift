@@ -83,6 +83,7 @@ public struct Tensor: Sendable {
     /// Makes sure that writing through ``pointer`` changes no other tensor.
     package mutating func makeUnique() {
         if !isKnownUniquelyReferenced(&storage) { storage = copied().storage }
+        storage.derived.withLock { $0 = nil }
     }
 
     /// Adds `other`, in place where nobody else holds the storage.

@@ -100,19 +100,19 @@ void matrix_transpose(size_t rows, size_t columns, const float *x, float *out);
 // MARK: Winograd's convolution F(4 × 4, 3 × 3), in `winograd.c`
 
 // Tiles of 4 × 4 outputs cover each image in `tile_rows` rows of `tile_columns`; tiles first ..< first + count are worked on, over all images.
-// `planes` holds [36, count, channels].
+// `planes` is a part, `count` tiles long, of [36, plane_tiles, channels].
 
 // From the 6 × 6 inputs of each tile, zero beyond the image.
 void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                    ptrdiff_t padding_top, ptrdiff_t padding_left, float *planes);
+                    ptrdiff_t padding_top, ptrdiff_t padding_left, size_t plane_tiles, float *planes);
 // To the 4 × 4 outputs of each tile; `bias` may be null.
 void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                     const float *bias, float *out);
+                     size_t plane_tiles, const float *bias, float *out);
 // The transpose of the above: from the outputs' gradient.
 void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                              size_t count, float *planes);
-// [9, count] → [36, count] for the elements first ..< first + part, and the transpose.
-void winograd_weight(const float *weight, size_t count, size_t first, size_t part, float *planes);
+                              size_t count, size_t plane_tiles, float *planes);
+// [9, count] → [36, count] for the elements first ..< first + part, the taps in reversed order if `reversed`; and the transpose.
+void winograd_weight(const float *weight, size_t count, size_t first, size_t part, int reversed, float *planes);
 void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient);
 
 // MARK: Optimisation, in `optimizers.c`

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Time sr-benchmark against PyTorch, and OpenVINO where it is installed, on the same networks and sizes in one run, and print the ratios.
+
+    swift build -c release --product sr-benchmark
+    python Scripts/compare-pytorch.py [--threads 2] [--reps 5] [--filter NAME]
+
+Each work runs in a process of its own, one after the other, so that memory peaks are its own and nothing else runs beside it. Needs torch; openvino is
+optional. Only ratios carry over to other machines. Environment variables that limit a library's instructions (OPENBLAS_CORETYPE and the like) are taken
+out for all of them.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def networks():
+    """The PyTorch networks of the fixtures, so that what is timed is what is tested."""
+    spec = importlib.util.spec_from_file_location("fixtures", ROOT / "Scripts" / "make-fixtures.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def median_seconds(work, repetitions):
+    for _ in range(2):
+        work()
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def paper_unet(fixtures):
+    import torch
+    from torch import nn
+
+    class PaperUNet(nn.Module):
+        def __init__(self, width=128, channels=4):
+            super().__init__()
+            w = width
+            self.inc = fixtures.DoubleConv(2 * channels, w)
+            self.downs = nn.ModuleList([fixtures.Down(w, 2 * w), fixtures.Down(2 * w, 4 * w), fixtures.Down(4 * w, 4 * w)])
+            self.bottom = nn.Sequential(fixtures.DoubleConv(4 * w, 8 * w), fixtures.DoubleConv(8 * w, 8 * w), fixtures.DoubleConv(8 * w, 4 * w))
+            self.ups = nn.ModuleList([fixtures.Up(8 * w, 2 * w), fixtures.Up(4 * w, w), fixtures.Up(2 * w, w)])
+            self.attentions = nn.ModuleList([fixtures.SelfAttention(c) for c in (2 * w, 4 * w, 4 * w, 2 * w, w)])
+            self.outc = nn.Conv2d(w, channels, 1)
+
+        def forward(self, x, t):
+            half = torch.arange(128) / 128
+            angles = t[:, None] * 10000**-half
+            t = torch.cat([angles.sin(), angles.cos()], dim=1)
+            x1 = self.inc(x)
+            x2 = self.attentions[0](self.downs[0](x1, t))
+            x3 = self.attentions[1](self.downs[1](x2, t))
+            x = self.bottom(self.attentions[2](self.downs[2](x3, t)))
+            x = self.attentions[3](self.ups[0](x, x3, t))
+            x = self.attentions[4](self.ups[1](x, x2, t))
+            return self.outc(self.ups[2](x, x1, t))
+
+    return PaperUNet()
+
+
+def layouts(torch, module, x, variant):
+    if variant.endswith("channels-last"):
+        return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    return module, x
+
+
+def torch_work(name, variant):
+    """The work of a benchmark in PyTorch; None where it has none of its own."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.manual_seed(1)
+    fixtures = networks()
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=variant.startswith("bf16"))
+    if name.startswith("conv3x3"):
+        size, channels = (64, 512) if name == "conv3x3-64-512" else (128, 256)
+        layer, x = layouts(torch, torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False), torch.randn(1, channels, size, size), variant)
+
+        def forward():
+            with torch.no_grad(), autocast:
+                layer(x)
+
+        return forward
+    if name == "attention-4096-256":
+        q, k, v = (torch.randn(1, 4, 4096, 64) for _ in range(3))
+
+        def attend():
+            with torch.no_grad(), autocast:
+                F.scaled_dot_product_attention(q, k, v)
+
+        return attend
+    if name in ("unet-forward", "unet-train-step"):
+        network, x = layouts(torch, paper_unet(fixtures), torch.randn(1, 8, 128, 128), variant)
+        t, target = torch.tensor([500.0]), torch.randn(1, 4, 128, 128)
+    else:
+        network, x = layouts(torch, fixtures.SmallUNet(width=64), torch.randn(16, 8, 32, 32), variant)
+        t, target = torch.arange(16) * 60.0 + 1, torch.randn(16, 4, 32, 32)
+    if name == "unet-forward":
+
+        def infer():
+            with torch.no_grad(), autocast:
+                network(x, t)
+
+        return infer
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with autocast:
+            loss = F.mse_loss(network(x, t).float(), target)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def openvino_work(variant, threads):
+    import openvino
+    import torch
+
+    torch.manual_seed(1)
+    network = paper_unet(networks()).eval()
+    x, t = torch.randn(1, 8, 128, 128), torch.tensor([500.0])
+    model = openvino.convert_model(network, example_input=(x, t))
+    precision = "bf16" if variant.startswith("bf16") else "f32"
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads})
+    inputs = [x.numpy(), t.numpy()]
+    return lambda: compiled(inputs)
+
+
+def measure_here(library, name, variant, threads, repetitions):
+    import torch
+
+    torch.set_num_threads(threads)
+    work = openvino_work(variant, threads) if library == "openvino" else torch_work(name, variant)
+    seconds = median_seconds(work, repetitions)
+    return {"seconds_median": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def in_process(command):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS_", "ONEDNN_", "DNNL_", "MKL_", "OMP_"))}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if result.returncode != 0:
+        print(f"  failed: {' '.join(map(str, command))}: {result.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+WORKS = {
+    "unet-forward": ["float32 NCHW", "float32 channels-last", "bf16 NCHW", "bf16 channels-last"],
+    "unet-train-step": ["float32 NCHW", "float32 channels-last", "bf16 NCHW", "bf16 channels-last"],
+    "conv3x3-128-256": ["float32 NCHW", "float32 channels-last"],
+    "conv3x3-64-512": ["float32 NCHW", "float32 channels-last"],
+    "attention-4096-256": ["float32"],
+    "small-train-step": ["float32 NCHW", "float32 channels-last"],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--filter", default="")
+    parser.add_argument("--benchmark", default=str(ROOT / ".build" / "release" / "sr-benchmark"))
+    parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        library, name, variant = arguments.measure
+        print(json.dumps(measure_here(library, name, variant, arguments.threads, arguments.reps)))
+        return
+
+    def ours(name, threads=arguments.threads):
+        return in_process([arguments.benchmark, "--filter", name, "--json", "--reps", str(arguments.reps), "--threads", str(threads)])
+
+    def theirs(library, name, variant):
+        return in_process(
+            [sys.executable, __file__, "--threads", str(arguments.threads), "--reps", str(arguments.reps), "--measure", library, name, variant]
+        )
+
+    print(f"{'work':<20} {'against':<32} {'sr s':>9} {'other s':>9} {'ratio':>7} {'sr MiB':>8} {'other MiB':>9}")
+    for name, variants in WORKS.items():
+        if arguments.filter not in name:
+            continue
+        others = [("torch", variant) for variant in variants]
+        if name == "unet-forward" and importlib.util.find_spec("openvino"):
+            others += [("openvino", "float32"), ("openvino", "bf16")]
+        for library, variant in others:
+            own, other = ours(name), theirs(library, name, variant)
+            if own and other:
+                ratio = own["seconds_median"] / other["seconds_median"]
+                print(
+                    f"{name:<20} {library + ' ' + variant:<32} {own['seconds_median']:9.4f} {other['seconds_median']:9.4f} {ratio:7.2f} "
+                    f"{own['peak_bytes'] / 2**20:8.0f} {other['peak_bytes'] / 2**20:9.0f}",
+                    flush=True,
+                )
+    if arguments.filter in "unet-forward" and arguments.threads > 1:
+        one, many = ours("unet-forward", 1), ours("unet-forward")
+        print(f"unet-forward at {arguments.threads} threads over 1: {many['seconds_median'] / one['seconds_median']:.2f}")
+    if not arguments.filter or arguments.filter in "sgemm-2048 conv3x3-backward-128-256":
+        gemm, forward, backward = ours("sgemm-2048"), ours("conv3x3-128-256"), ours("conv3x3-backward-128-256")
+        print(f"conv3x3-128-256 over sgemm-2048, GFLOP/s: {forward['gflops'] / gemm['gflops']:.2f}")
+        print(f"conv3x3-backward-128-256 over one forward: {backward['seconds_median'] / forward['seconds_median']:.2f}")
+
+
+if __name__ == "__main__":
+    main()
