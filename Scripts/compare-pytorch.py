@@ -135,7 +135,7 @@ def openvino_work(variant, threads):
     torch.manual_seed(1)
     network = paper_unet(networks()).eval()
     x, t = torch.randn(1, 8, 128, 128), torch.tensor([500.0])
-    model = openvino.convert_model(network, example_input=(x, t))
+    model = openvino.convert_model(torch.export.export(network, (x, t)))
     precision = "bf16" if variant.startswith("bf16") else "f32"
     compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads})
     inputs = [x.numpy(), t.numpy()]

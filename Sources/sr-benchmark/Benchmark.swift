@@ -10,10 +10,12 @@ struct Benchmark {
     let prepare: () -> () -> () -> Void
 
     init(name: String, operations: Double?, prepare: @escaping () -> () -> Void) {
-        self.init(name: name, operations: operations, readying: {
-            let work = prepare()
-            return { work }
-        })
+        self.init(
+            name: name, operations: operations,
+            readying: {
+                let work = prepare()
+                return { work }
+            })
     }
 
     init(name: String, operations: Double?, readying prepare: @escaping () -> () -> () -> Void) {

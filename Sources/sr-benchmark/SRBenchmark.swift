@@ -24,7 +24,9 @@ struct SRBenchmark: ParsableCommand {
     func validate() throws {
         if !(1...10000).contains(reps) { throw ValidationError("--reps must be 1 … 10000, not \(reps)") }
         if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be 1 … 4096, not \(threads)") }
-        if let filter, !Benchmark.all.contains(where: { $0.name.contains(filter) }) { throw ValidationError("no benchmark's name contains \(filter)") }
+        if let filter, !Benchmark.all.contains(where: { $0.name.contains(filter) }) {
+            throw ValidationError("no benchmark's name contains \(filter)")
+        }
     }
 
     func run() throws {
@@ -32,7 +34,11 @@ struct SRBenchmark: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         func column(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
-        if !json { print("name".padding(toLength: 26, withPad: " ", startingAt: 0), column("median s", 10), column("min s", 10), column("GFLOP/s", 9), column("peak MiB", 9)) }
+        if !json {
+            print(
+                "name".padding(toLength: 26, withPad: " ", startingAt: 0), column("median s", 10), column("min s", 10), column("GFLOP/s", 9),
+                column("peak MiB", 9))
+        }
         for benchmark in Benchmark.all where filter.map(benchmark.name.contains) ?? true {
             let result = benchmark.measure(repetitions: reps)
             if json {

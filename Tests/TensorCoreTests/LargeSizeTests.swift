@@ -24,6 +24,8 @@ import Testing
         Geometry(1, 63, 65, 16, 24, 3, stride: 2, padding: Padding(top: 0, bottom: 1, left: 0, right: 1)),
         Geometry(2, 47, 51, 37, 65, 1, padding: Padding(0)), Geometry(1, 64, 60, 9, 20, 4, stride: 2, padding: Padding(1)),
         Geometry(1, 50, 51, 10, 12, 5, padding: Padding(2)), Geometry(1, 4, 4, 256, 192, 3, padding: Padding(1)),
+        Geometry(2, 5, 7, 256, 240, 3, padding: Padding(1)), Geometry(1, 9, 8, 256, 232, 3, stride: 2, padding: Padding(1)),
+        Geometry(1, 29, 30, 96, 112, 3, padding: Padding(1)),
     ])
     func convolutionAndItsGradients(geometry: Geometry) {
         var numbers = TestNumbers(seed: 9)
@@ -40,6 +42,31 @@ import Testing
         expectClose(gradients[x], expected.x, "gradient of x", tolerance: 1e-5)
         expectClose(gradients[weight], expected.weight, "gradient of weight", tolerance: 2e-5)
         expectClose(gradients[bias], expected.bias, "gradient of bias", tolerance: 2e-5)
+    }
+
+    /// Weights transformed for inference are kept with them: no change of the weights may leave them behind.
+    @Test func keptTransformsFollowTheWeights() {
+        var numbers = TestNumbers(seed: 27)
+        let x = numbers.normal([1, 32, 32, 16])
+        let weight = Parameter(numbers.normal([3, 3, 16, 16]))
+        func output() -> Tensor { convolution(x, weight: weight.value, padding: Padding(1)) }
+        func fresh() -> Tensor { convolution(x, weight: weight.value.copied(), padding: Padding(1)) }
+        let before = output()
+        var gradients = GradientStore()
+        gradients[weight] = numbers.normal([3, 3, 16, 16])
+        let optimizer = AdamW([weight], learningRate: 0.1)
+        let average = ExponentialMovingAverage([weight], decay: 0.5)
+        for _ in 0..<2 {
+            optimizer.update(gradients)
+            #expect(output().values == fresh().values)
+            average.withAverages { #expect(output().values == fresh().values) }
+            average.update()
+            average.withAverages { #expect(output().values == fresh().values) }
+        }
+        #expect(output().values != before.values)
+        var sum = weight.value
+        sum.accumulate(weight.value)
+        #expect(convolution(x, weight: sum, padding: Padding(1)).values != output().values)
     }
 
     /// The sum over every output pixel and every tap that lies inside the image, with its three gradients.

@@ -106,7 +106,8 @@ private struct ConvolutionGeometry {
 
     private func gather(_ x: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
         image_gather_patches(
-            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride, padding.top,
+            x.pointer, height, width, inputs, outputHeight, outputWidth, block.lowerBound, block.count, kernelHeight, kernelWidth, stride,
+            padding.top,
             padding.left, 0, patches)
     }
 

@@ -15,6 +15,16 @@ struct WinogradConvolution {
     /// Tiles worked on at a time: their transforms, inputs' and outputs', take about 16 MiB, which a shared last-level cache holds.
     private var chunk: Int { min(tiles, max(64, (1 << 22) / (36 * (inputs + outputs)))) }
 
+    /// Tiles left free between planes: at a distance of a power of two all 36 would fall into the same few sets of the cache.
+    private var planeGap: Int { 1 }
+
+    /// Whether the transformed weights fit a core's second-level cache: then each task takes a block of tiles through all three steps while that is in
+    /// the cache too. Otherwise the tasks share each step of a chunk, so that the weights are packed for the products once a chunk.
+    private var isNarrow: Bool { 36 * weights <= 1 << 18 }
+
+    /// Tiles of a block whose transforms take about 1 MiB.
+    private var narrowBlock: Int { min(256, max(32, (1 << 18) / (36 * (inputs + outputs)))) }
+
     /// The convolution that gives the gradient of an input of this height and width: inputs and outputs change places.
     func reversed(height: Int, width: Int) -> WinogradConvolution {
         WinogradConvolution(batch: batch, outputHeight: height, outputWidth: width, inputs: outputs, outputs: inputs)
@@ -28,28 +38,35 @@ struct WinogradConvolution {
         _ x: Tensor, height: Int, width: Int, weight: Tensor, isReversed: Bool, bias: Tensor?, padding: Padding, into result: Tensor
     ) {
         let transformed = transformedWeights(weight, isReversed: isReversed)
-        let planes = Storage(count: 36 * chunk * (inputs + outputs))
-        for first in stride(from: 0, to: tiles, by: chunk) {
-            let count = min(chunk, tiles - first)
-            let products = planes.pointer + 36 * count * inputs
+        // Inside a task of its own a chunk's loops run on that task's thread alone.
+        func convolve(_ chunk: Range<Int>) {
+            let (count, apart) = (chunk.count, chunk.count + planeGap)
+            let planes = Storage(count: 36 * apart * (inputs + outputs))
+            let products = planes.pointer + 36 * apart * inputs
             Parallel.forEachBlock(of: count, size: 16) { block in
                 winograd_input(
-                    x.pointer, height, width, inputs, tileRows, tileColumns, first + block.lowerBound, block.count, padding.top, padding.left, count,
-                    planes.pointer + block.lowerBound * inputs)
+                    x.pointer, height, width, inputs, tileRows, tileColumns, chunk.lowerBound + block.lowerBound, block.count, padding.top,
+                    padding.left, apart, planes.pointer + block.lowerBound * inputs)
             }
             Parallel.forEach(36) { plane in
                 multiply(
-                    Matrix(pointer: planes.pointer + plane * count * inputs, stride: inputs),
+                    Matrix(pointer: planes.pointer + plane * apart * inputs, stride: inputs),
                     Matrix(pointer: transformed.pointer + plane * weights, stride: isReversed ? inputs : outputs, isTransposed: isReversed),
-                    into: Matrix(pointer: products + plane * count * outputs, stride: outputs), m: count, n: outputs, k: inputs)
+                    into: Matrix(pointer: products + plane * apart * outputs, stride: outputs), m: count, n: outputs, k: inputs)
             }
             Parallel.forEachBlock(of: count, size: 16) { block in
                 winograd_output(
-                    products + block.lowerBound * outputs, outputHeight, outputWidth, outputs, tileRows, tileColumns, first + block.lowerBound, block.count,
-                    count, bias?.pointer, result.pointer)
+                    products + block.lowerBound * outputs, outputHeight, outputWidth, outputs, tileRows, tileColumns,
+                    chunk.lowerBound + block.lowerBound, block.count, apart, bias?.pointer, result.pointer)
             }
+            withExtendedLifetime(planes) {}
         }
-        withExtendedLifetime((transformed, planes, bias)) {}
+        if isNarrow {
+            Parallel.forEachBlock(of: tiles, size: narrowBlock, convolve)
+        } else {
+            for first in stride(from: 0, to: tiles, by: chunk) { convolve(first..<min(tiles, first + chunk)) }
+        }
+        withExtendedLifetime((transformed, bias)) {}
     }
 
     /// The 36 planes of the weights; kept with them while nothing is recorded, since at inference they stay as they are.
@@ -67,26 +84,27 @@ struct WinogradConvolution {
     /// The gradient of the weights, `[3, 3, inputs, outputs]`: for each of the 36 planes the product of transformed inputs and output gradients over
     /// a chunk of tiles after the other.
     func weightGradient(_ gradient: Tensor, _ x: Tensor, height: Int, width: Int, padding: Padding) -> Tensor {
-        let planes = Storage(count: 36 * chunk * (inputs + outputs))
+        let planes = Storage(count: 36 * (chunk + planeGap) * (inputs + outputs))
         let products = Storage(count: 36 * weights)
         for first in stride(from: 0, to: tiles, by: chunk) {
             let count = min(chunk, tiles - first)
-            let slopes = planes.pointer + 36 * count * inputs
-            // Each tile's transforms lie apart, `count` tiles to a plane.
+            let apart = count + planeGap
+            let slopes = planes.pointer + 36 * apart * inputs
             Parallel.forEachBlock(of: count, size: 16) { block in
                 let start = first + block.lowerBound
                 winograd_input(
-                    x.pointer, height, width, inputs, tileRows, tileColumns, start, block.count, padding.top, padding.left, count,
+                    x.pointer, height, width, inputs, tileRows, tileColumns, start, block.count, padding.top, padding.left, apart,
                     planes.pointer + block.lowerBound * inputs)
                 winograd_output_gradient(
-                    gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, start, block.count, count,
+                    gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, start, block.count, apart,
                     slopes + block.lowerBound * outputs)
             }
             Parallel.forEach(36) { plane in
                 multiply(
-                    Matrix(pointer: planes.pointer + plane * count * inputs, stride: inputs, isTransposed: true),
-                    Matrix(pointer: slopes + plane * count * outputs, stride: outputs),
-                    into: Matrix(pointer: products.pointer + plane * weights, stride: outputs), m: inputs, n: outputs, k: count, beta: first == 0 ? 0 : 1)
+                    Matrix(pointer: planes.pointer + plane * apart * inputs, stride: inputs, isTransposed: true),
+                    Matrix(pointer: slopes + plane * apart * outputs, stride: outputs),
+                    into: Matrix(pointer: products.pointer + plane * weights, stride: outputs), m: inputs, n: outputs, k: count,
+                    beta: first == 0 ? 0 : 1)
             }
         }
         let result = Tensor(uninitialized: [3, 3, inputs, outputs])
