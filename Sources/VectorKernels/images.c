@@ -154,11 +154,3 @@ void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t cha
             for (size_t c = 0; c < shallow; c++)
                 out[(y * columns + xx) * shallow + c] = x[((y / factor) * width + xx / factor) * channels + c * factor * factor + (y % factor) * factor + xx % factor];
 }
-
-void matrix_transpose(size_t rows, size_t columns, const float *x, float *out) {
-    enum { tile = 16 };
-    for (size_t i0 = 0; i0 < rows; i0 += tile)
-        for (size_t j0 = 0; j0 < columns; j0 += tile)
-            for (size_t i = i0; i < rows && i < i0 + tile; i++)
-                for (size_t j = j0; j < columns && j < j0 + tile; j++) out[j * rows + i] = x[i * columns + j];
-}

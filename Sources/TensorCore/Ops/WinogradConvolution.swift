@@ -3,7 +3,7 @@ import VectorKernels
 
 /// 3 × 3 convolution at stride 1 by Winograd's F(4 × 4, 3 × 3) (Lavin & Gray 2016): 2.25 multiplications an output in the place of 9.
 ///
-/// Each task takes a block of tiles through transform, 36 matrix products and inverse transform while it is in the cache.
+/// Tiles go through transform, 36 matrix products and inverse transform a cacheful at a time: see ``isNarrow`` for whose cache.
 struct WinogradConvolution {
     let batch, outputHeight, outputWidth, inputs, outputs: Int
 

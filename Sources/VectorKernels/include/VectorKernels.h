@@ -94,8 +94,6 @@ void image_upsample_bilinear_gradient(const float *gradient, size_t height, size
 // [height, width, channels] → [height/factor, width/factor, channels·factor²] in PyTorch's channel order, and back
 void image_pixel_unshuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
 void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
-// out[j, i] = x[i, j]
-void matrix_transpose(size_t rows, size_t columns, const float *x, float *out);
 
 // MARK: Winograd's convolution F(4 × 4, 3 × 3), in `winograd.c`
 
