@@ -37,7 +37,7 @@ let package = Package(
         .executableTarget(
             name: "sr",
             dependencies: [
-                "Groundwork", "SolarImage", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Groundwork", "TensorCore", "SolarImage", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "Yams", package: "Yams"),
             ]),
         .executableTarget(

@@ -58,26 +58,19 @@ DISPATCHED void vector_relu_gradient(size_t count, const float *x, const float *
 }
 
 DISPATCHED void vector_silu(size_t count, const float *x, float *out) {
-    for (size_t i = 0; i < count; i++) out[i] = x[i] * fast_sigmoid(x[i]);
+    for (size_t i = 0; i < count; i++) out[i] = silu(x[i]);
 }
 
 DISPATCHED void vector_silu_gradient(size_t count, const float *x, const float *gradient, float *out) {
-    for (size_t i = 0; i < count; i++) {
-        float s = fast_sigmoid(x[i]);
-        out[i] = gradient[i] * s * (1.0f + x[i] * (1.0f - s));
-    }
+    for (size_t i = 0; i < count; i++) out[i] = gradient[i] * silu_slope(x[i]);
 }
 
 DISPATCHED void vector_gelu(size_t count, const float *x, float *out) {
-    for (size_t i = 0; i < count; i++) out[i] = 0.5f * x[i] * (1.0f + fast_erf(x[i] * 0.70710678f));
+    for (size_t i = 0; i < count; i++) out[i] = gelu(x[i]);
 }
 
 DISPATCHED void vector_gelu_gradient(size_t count, const float *x, const float *gradient, float *out) {
-    for (size_t i = 0; i < count; i++) {
-        float cumulative = 0.5f * (1.0f + fast_erf(x[i] * 0.70710678f));
-        float density = 0.39894228f * fast_exp(-0.5f * x[i] * x[i]);
-        out[i] = gradient[i] * (cumulative + x[i] * density);
-    }
+    for (size_t i = 0; i < count; i++) out[i] = gradient[i] * gelu_slope(x[i]);
 }
 
 DISPATCHED void vector_absolute(size_t count, const float *x, float *out) {

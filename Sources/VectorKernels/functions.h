@@ -2,6 +2,7 @@
 #ifndef FUNCTIONS_H
 #define FUNCTIONS_H
 
+#include "VectorKernels.h"
 #include "dispatch.h"
 #include <stdint.h>
 #include <string.h>
@@ -60,6 +61,26 @@ INLINE float fast_erf(float x) {
     float tail = 1.0f - t * fast_exp(-a * a + q);
     float large = x < 0 ? -tail : tail;
     return a < 1.0f ? small : large;
+}
+
+INLINE float gelu(float x) { return 0.5f * x * (1.0f + fast_erf(x * 0.70710678f)); }
+
+INLINE float gelu_slope(float x) { return 0.5f * (1.0f + fast_erf(x * 0.70710678f)) + x * 0.39894228f * fast_exp(-0.5f * x * x); }
+
+INLINE float silu(float x) { return x * fast_sigmoid(x); }
+
+INLINE float silu_slope(float x) {
+    float s = fast_sigmoid(x);
+    return s * (1.0f + x * (1.0f - s));
+}
+
+// For an `activation` known where it is compiled.
+INLINE float activated(enum activation activation, float x) {
+    return activation == activation_gelu ? gelu(x) : activation == activation_silu ? silu(x) : x;
+}
+
+INLINE float activation_slope(enum activation activation, float x) {
+    return activation == activation_gelu ? gelu_slope(x) : activation == activation_silu ? silu_slope(x) : 1.0f;
 }
 
 #endif

@@ -2,18 +2,21 @@
 #include "dispatch.h"
 #include <math.h>
 
-DISPATCHED void vector_adamw(size_t count, float *weight, const float *gradient, float *first, float *second, float learning_rate, float beta1,
-                             float beta2, float epsilon, float weight_decay, float correction1, float correction2) {
+DISPATCHED void vector_adamw(size_t count, float *restrict weight, const float *restrict gradient, float scale, float *restrict first, float *restrict second,
+                             float learning_rate, float beta1, float beta2, float epsilon, float weight_decay, float correction1, float correction2,
+                             float *restrict average, float fraction) {
     float step = learning_rate / correction1;
     float root = sqrtf(correction2);
+    float kept = 1.0f - learning_rate * weight_decay;
     for (size_t i = 0; i < count; i++) {
-        float g = gradient[i];
-        float w = weight[i] * (1.0f - learning_rate * weight_decay);
+        float g = gradient[i] * scale;
         float m = first[i] + (g - first[i]) * (1.0f - beta1);
         float v = second[i] * beta2 + g * g * (1.0f - beta2);
+        float w = weight[i] * kept - step * m / (sqrtf(v) / root + epsilon);
         first[i] = m;
         second[i] = v;
-        weight[i] = w - step * m / (sqrtf(v) / root + epsilon);
+        weight[i] = w;
+        if (average) average[i] += (w - average[i]) * fraction;
     }
 }
 

@@ -1,72 +1,90 @@
 #include "VectorKernels.h"
 #include "dispatch.h"
+#include <string.h>
 
 // F(4 × 4, 3 × 3) of Lavin & Gray 2016: 36 products a tile of 16 outputs in the place of 144. Channels are worked on 16 at a time.
 
 enum { lanes = 16 };
-typedef float lane[lanes];
+typedef float lane __attribute__((vector_size(4 * lanes)));
+
+// The first `width` of 16 values, zero beyond.
+INLINE void load_lane(const float *source, size_t width, lane *target) {
+    if (width == lanes) memcpy(target, source, sizeof(lane));
+    else {
+        *target = (lane){0};
+        for (size_t l = 0; l < width; l++) (*target)[l] = source[l];
+    }
+}
+
+INLINE void store_lane(const lane *source, size_t width, float *target) {
+    if (width == lanes) memcpy(target, source, sizeof(lane));
+    else for (size_t l = 0; l < width; l++) target[l] = (*source)[l];
+}
 
 // Bᵀ of six values, `step` lanes apart.
 INLINE void input_pass(const lane *d, lane *v, size_t step) {
-    for (size_t l = 0; l < lanes; l++) {
-        float d0 = d[0][l], d1 = d[step][l], d2 = d[2 * step][l], d3 = d[3 * step][l], d4 = d[4 * step][l], d5 = d[5 * step][l];
-        float a = d4 - 4 * d2, b = d3 - 4 * d1, c = d4 - d2, e = 2 * (d3 - d1);
-        v[0][l] = 4 * d0 - 5 * d2 + d4;
-        v[step][l] = a + b;
-        v[2 * step][l] = a - b;
-        v[3 * step][l] = c + e;
-        v[4 * step][l] = c - e;
-        v[5 * step][l] = 4 * d1 - 5 * d3 + d5;
-    }
+    lane d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+    lane a = d4 - 4 * d2, b = d3 - 4 * d1, c = d4 - d2, e = 2 * (d3 - d1);
+    v[0] = 4 * d0 - 5 * d2 + d4;
+    v[step] = a + b;
+    v[2 * step] = a - b;
+    v[3 * step] = c + e;
+    v[4 * step] = c - e;
+    v[5 * step] = 4 * d1 - 5 * d3 + d5;
 }
 
 // Aᵀ: six values `step` lanes apart to four `target_step` apart.
 INLINE void output_pass(const lane *m, size_t step, lane *y, size_t target_step) {
-    for (size_t l = 0; l < lanes; l++) {
-        float m1 = m[step][l], m2 = m[2 * step][l], m3 = m[3 * step][l], m4 = m[4 * step][l];
-        float s = m1 + m2, d = m1 - m2, t = m3 + m4, e = m3 - m4;
-        y[0][l] = m[0][l] + s + t;
-        y[target_step][l] = d + 2 * e;
-        y[2 * target_step][l] = s + 4 * t;
-        y[3 * target_step][l] = d + 8 * e + m[5 * step][l];
-    }
+    lane s = m[step] + m[2 * step], d = m[step] - m[2 * step], t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
+    y[0] = m[0] + s + t;
+    y[target_step] = d + 2 * e;
+    y[2 * target_step] = s + 4 * t;
+    y[3 * target_step] = d + 8 * e + m[5 * step];
 }
 
 // A: four values to six, the transpose of the above.
 INLINE void gradient_pass(const lane *y, size_t step, lane *m, size_t target_step) {
-    for (size_t l = 0; l < lanes; l++) {
-        float y0 = y[0][l], y1 = y[step][l], y2 = y[2 * step][l], y3 = y[3 * step][l];
-        float even = y0 + y2, odd = y1 + y3, far_even = y0 + 4 * y2, far_odd = 2 * y1 + 8 * y3;
-        m[0][l] = y0;
-        m[target_step][l] = even + odd;
-        m[2 * target_step][l] = even - odd;
-        m[3 * target_step][l] = far_even + far_odd;
-        m[4 * target_step][l] = far_even - far_odd;
-        m[5 * target_step][l] = y3;
-    }
+    lane y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+    lane even = y0 + y2, odd = y1 + y3, far_even = y0 + 4 * y2, far_odd = 2 * y1 + 8 * y3;
+    m[0] = y0;
+    m[target_step] = even + odd;
+    m[2 * target_step] = even - odd;
+    m[3 * target_step] = far_even + far_odd;
+    m[4 * target_step] = far_even - far_odd;
+    m[5 * target_step] = y3;
+}
+
+// G of three values `step` lanes apart to six `target_step` apart.
+INLINE void weight_pass(const lane *w, size_t step, lane *v, size_t target_step) {
+    lane even = (w[0] + w[2 * step]) * (1.0f / 6), far = w[0] * (1.0f / 24) + w[2 * step] * (1.0f / 6);
+    lane odd = w[step] * (1.0f / 6), far_odd = w[step] * (1.0f / 12);
+    v[0] = w[0] * 0.25f;
+    v[target_step] = -even - odd;
+    v[2 * target_step] = odd - even;
+    v[3 * target_step] = far + far_odd;
+    v[4 * target_step] = far - far_odd;
+    v[5 * target_step] = w[2 * step];
+}
+
+// Gᵀ: six values to three, the transpose of the above.
+INLINE void weight_gradient_pass(const lane *m, size_t step, lane *w, size_t target_step) {
+    lane s = m[step] + m[2 * step], d = m[2 * step] - m[step], t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
+    w[0] = m[0] * 0.25f - s * (1.0f / 6) + t * (1.0f / 24);
+    w[target_step] = d * (1.0f / 6) + e * (1.0f / 12);
+    w[2 * target_step] = m[5 * step] - s * (1.0f / 6) + t * (1.0f / 6);
 }
 
 // A window of `size` × `size` pixels from (y, x) on, zero beyond the image, `width` channels from `channel` on.
 INLINE void load(const float *image, ptrdiff_t height, ptrdiff_t columns, size_t channels, ptrdiff_t y, ptrdiff_t x, ptrdiff_t size, size_t channel, size_t width, lane *d) {
     for (ptrdiff_t i = 0; i < size; i++)
         for (ptrdiff_t j = 0; j < size; j++) {
-            float *target = d[i * size + j];
-            if (y + i < 0 || y + i >= height || x + j < 0 || x + j >= columns) {
-                for (size_t l = 0; l < lanes; l++) target[l] = 0;
-            } else {
-                const float *source = image + ((size_t)(y + i) * (size_t)columns + (size_t)(x + j)) * channels + channel;
-                if (width == lanes) for (size_t l = 0; l < lanes; l++) target[l] = source[l];
-                else for (size_t l = 0; l < lanes; l++) target[l] = l < width ? source[l] : 0;
-            }
+            if (y + i < 0 || y + i >= height || x + j < 0 || x + j >= columns) d[i * size + j] = (lane){0};
+            else load_lane(image + ((size_t)(y + i) * (size_t)columns + (size_t)(x + j)) * channels + channel, width, d + i * size + j);
         }
 }
 
 INLINE void store_planes(const lane *v, float *planes, size_t plane, size_t width) {
-    for (size_t k = 0; k < 36; k++) {
-        float *target = planes + k * plane;
-        if (width == lanes) for (size_t l = 0; l < lanes; l++) target[l] = v[k][l];
-        else for (size_t l = 0; l < width; l++) target[l] = v[k][l];
-    }
+    for (size_t k = 0; k < 36; k++) store_lane(v + k, width, planes + k * plane);
 }
 
 DISPATCHED void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
@@ -104,96 +122,53 @@ DISPATCHED void winograd_output_gradient(const float *gradient, size_t height, s
 }
 
 DISPATCHED void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                                size_t count, size_t plane_tiles, const float *bias, float *out) {
+                                size_t count, size_t plane_tiles, const float *bias, const float *residual, float *out) {
     lane m[36], h[24], y[16];
     for (size_t tile = 0; tile < count; tile++) {
         size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
         size_t top = within / tile_columns * 4, left = within % tile_columns * 4;
         size_t rows = height - top < 4 ? height - top : 4, columns = width - left < 4 ? width - left : 4;
-        float *base = out + ((image * height + top) * width + left) * channels;
+        size_t base = ((image * height + top) * width + left) * channels;
         for (size_t c = 0; c < channels; c += lanes) {
             size_t wide = channels - c < lanes ? channels - c : lanes;
-            for (size_t k = 0; k < 36; k++) {
-                const float *source = planes + (k * plane_tiles + tile) * channels + c;
-                if (wide == lanes) for (size_t l = 0; l < lanes; l++) m[k][l] = source[l];
-                else for (size_t l = 0; l < lanes; l++) m[k][l] = l < wide ? source[l] : 0;
-            }
+            for (size_t k = 0; k < 36; k++) load_lane(planes + (k * plane_tiles + tile) * channels + c, wide, m + k);
             for (size_t j = 0; j < 6; j++) output_pass(m + j, 6, h + j, 6);
             for (size_t i = 0; i < 4; i++) output_pass(h + 6 * i, 1, y + 4 * i, 1);
-            lane offset;
-            for (size_t l = 0; l < lanes; l++) offset[l] = bias && l < wide ? bias[c + l] : 0;
+            lane offset = {0};
+            if (bias) load_lane(bias + c, wide, &offset);
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
-                    float *target = base + (i * width + j) * channels + c;
-                    if (wide == lanes) for (size_t l = 0; l < lanes; l++) target[l] = y[4 * i + j][l] + offset[l];
-                    else for (size_t l = 0; l < wide; l++) target[l] = y[4 * i + j][l] + offset[l];
+                    size_t place = base + (i * width + j) * channels + c;
+                    lane value = y[4 * i + j] + offset;
+                    if (residual) {
+                        lane other;
+                        load_lane(residual + place, wide, &other);
+                        value += other;
+                    }
+                    store_lane(&value, wide, out + place);
                 }
         }
     }
-}
-
-// G of three values.
-INLINE void weight_pass(float w0, float w1, float w2, float out[6]) {
-    float even = (w0 + w2) * (1.0f / 6), far = w0 * (1.0f / 24) + w2 * (1.0f / 6), odd = w1 * (1.0f / 6), far_odd = w1 * (1.0f / 12);
-    out[0] = w0 * 0.25f;
-    out[1] = -even - odd;
-    out[2] = odd - even;
-    out[3] = far + far_odd;
-    out[4] = far - far_odd;
-    out[5] = w2;
 }
 
 DISPATCHED void winograd_weight(const float *weight, size_t count, size_t first, size_t part, int reversed, float *planes) {
     for (size_t start = first; start < first + part; start += lanes) {
         size_t wide = first + part - start < lanes ? first + part - start : lanes;
         lane in[9], half[18], out[36];
-        for (size_t tap = 0; tap < 9; tap++) {
-            const float *source = weight + (reversed ? 8 - tap : tap) * count + start;
-            for (size_t l = 0; l < lanes; l++) in[tap][l] = l < wide ? source[l] : 0;
-        }
-        for (size_t b = 0; b < 3; b++)
-            for (size_t l = 0; l < lanes; l++) {
-                float column[6];
-                weight_pass(in[b][l], in[3 + b][l], in[6 + b][l], column);
-                for (size_t i = 0; i < 6; i++) half[3 * i + b][l] = column[i];
-            }
-        for (size_t i = 0; i < 6; i++)
-            for (size_t l = 0; l < lanes; l++) {
-                float row[6];
-                weight_pass(half[3 * i][l], half[3 * i + 1][l], half[3 * i + 2][l], row);
-                for (size_t j = 0; j < 6; j++) out[6 * i + j][l] = row[j];
-            }
+        for (size_t tap = 0; tap < 9; tap++) load_lane(weight + (reversed ? 8 - tap : tap) * count + start, wide, in + tap);
+        for (size_t j = 0; j < 3; j++) weight_pass(in + j, 3, half + j, 3);
+        for (size_t i = 0; i < 6; i++) weight_pass(half + 3 * i, 1, out + 6 * i, 1);
         store_planes(out, planes + start, count, wide);
     }
-}
-
-// Gᵀ of six values.
-INLINE void weight_gradient_pass(const float m[6], float *w0, float *w1, float *w2) {
-    float s = m[1] + m[2], d = m[2] - m[1], t = m[3] + m[4], e = m[3] - m[4];
-    *w0 = m[0] * 0.25f - s * (1.0f / 6) + t * (1.0f / 24);
-    *w1 = d * (1.0f / 6) + e * (1.0f / 12);
-    *w2 = m[5] - s * (1.0f / 6) + t * (1.0f / 6);
 }
 
 DISPATCHED void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient) {
     for (size_t start = first; start < first + part; start += lanes) {
         size_t wide = first + part - start < lanes ? first + part - start : lanes;
         lane in[36], half[18], out[9];
-        for (size_t k = 0; k < 36; k++)
-            for (size_t l = 0; l < lanes; l++) in[k][l] = l < wide ? planes[k * count + start + l] : 0;
-        for (size_t j = 0; j < 6; j++)
-            for (size_t l = 0; l < lanes; l++) {
-                float column[6];
-                for (size_t i = 0; i < 6; i++) column[i] = in[6 * i + j][l];
-                weight_gradient_pass(column, &half[j][l], &half[6 + j][l], &half[12 + j][l]);
-            }
-        for (size_t a = 0; a < 3; a++)
-            for (size_t l = 0; l < lanes; l++) {
-                float row[6];
-                for (size_t j = 0; j < 6; j++) row[j] = half[6 * a + j][l];
-                weight_gradient_pass(row, &out[3 * a][l], &out[3 * a + 1][l], &out[3 * a + 2][l]);
-            }
-        for (size_t tap = 0; tap < 9; tap++)
-            for (size_t l = 0; l < wide; l++) gradient[tap * count + start + l] = out[tap][l];
+        for (size_t k = 0; k < 36; k++) load_lane(planes + k * count + start, wide, in + k);
+        for (size_t j = 0; j < 6; j++) weight_gradient_pass(in + j, 6, half + j, 6);
+        for (size_t i = 0; i < 3; i++) weight_gradient_pass(half + 6 * i, 1, out + 3 * i, 1);
+        for (size_t tap = 0; tap < 9; tap++) store_lane(out + tap, wide, gradient + tap * count + start);
     }
 }

@@ -28,7 +28,7 @@ extension Benchmark {
         },
         Benchmark(name: "groupnorm-gelu-128-256", operations: nil) {
             let (x, weight, bias) = (random([1, 128, 128, 256]), random([256]), random([256]))
-            return { _ = groupNorm(x, groups: 1, weight: weight, bias: bias).gelu() }
+            return { _ = groupNorm(x, groups: 1, weight: weight, bias: bias, activation: .gelu) }
         },
         Benchmark(name: "unet-forward", operations: nil) {
             let network = PaperUNetWork()

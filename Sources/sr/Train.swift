@@ -3,10 +3,12 @@ import Foundation
 import Groundwork
 import Logging
 import SuperResolution
+import TensorCore
 
 extension ModelKind: ExpressibleByArgument {}
 extension TrainingConfiguration.Preset: ExpressibleByArgument {}
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
+extension ConvolutionAlgorithm: ExpressibleByArgument {}
 
 /// `sr train`
 struct Train: ParsableCommand {
@@ -92,6 +94,9 @@ struct Train: ParsableCommand {
     @Flag(help: "Print sizes and a time estimate after one step; write nothing.")
     var dryRun = false
 
+    @Option(help: "How convolutions are computed: fastest, or patches, which is slower, to compare runs.")
+    var convolution = ConvolutionAlgorithm.fastest
+
     @Option(help: .hidden)
     var from: String?
 
@@ -101,6 +106,7 @@ struct Train: ParsableCommand {
     func run() throws {
         if from != nil { throw Failure(.usage, "--from is not built yet in `sr train`", remedy: "leave it out; --resume goes on with a run") }
         let logger = common.start()
+        ConvolutionAlgorithm.current = convolution
         let folder = RunFolder(fileURL(output))
         let configuration = try resolvedConfiguration(folder)
         if printConfig {

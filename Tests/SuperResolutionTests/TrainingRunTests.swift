@@ -35,9 +35,9 @@ import Testing
             let steps = 600
             for step in 0..<steps {
                 optimizer.learningRate = 5e-3 * min(1, Float(step + 1) / 20) * Float(0.5 * (1 + cos(.pi * Double(step) / Double(steps))))
-                var (_, gradients) = try valueWithGradient(at: task.store.parameters) { try task.loss(batch: step).loss }
-                _ = gradients.clip(to: 1, parameters: task.store.parameters)
-                optimizer.update(gradients)
+                let (_, gradients) = try valueWithGradient(at: task.store.parameters) { try task.loss(batch: step).loss }
+                let norm = gradients.norm(of: task.store.parameters)
+                optimizer.update(gradients, scale: GradientStore.clippingFactor(norm: norm, limit: 1))
             }
             // The crops it was trained on, drawn as it draws them.
             var random = Random(seed: configuration.seed, name: "fixed crops")

@@ -33,10 +33,13 @@ package struct PaperUNet: DenoisingNetwork {
             self.isResidual = isResidual
         }
 
-        /// `[batch, height, width, inputs]` → `[batch, height, width, outputs]`
-        package func callAsFunction(_ x: Tensor) -> Tensor {
-            let hidden = norm2(conv2(norm1(conv1(x)).gelu()))
-            return isResidual ? (x + hidden).gelu() : hidden
+        /// - Parameters:
+        ///   - x: `[batch, height, width, inputs]`
+        ///   - offset: `[batch, outputs]`, added to every pixel
+        /// - Returns: `[batch, height, width, outputs]`
+        package func callAsFunction(_ x: Tensor, offset: Tensor? = nil) -> Tensor {
+            let hidden = conv2(norm1(conv1(x), activation: .gelu))
+            return isResidual ? norm2(hidden, offset: offset, residual: x, activation: .gelu) : norm2(hidden, offset: offset)
         }
     }
 
@@ -51,10 +54,7 @@ package struct PaperUNet: DenoisingNetwork {
             time = Linear(PaperUNet.timeChannels, outputs, in: scope / "1")
         }
 
-        func callAsFunction(_ x: Tensor, time embedding: Tensor) -> Tensor {
-            let hidden = second(first(x))
-            return hidden + time(embedding).reshaped(to: [-1, 1, 1, hidden.extent(-1)])
-        }
+        func callAsFunction(_ x: Tensor, time embedding: Tensor) -> Tensor { second(first(x), offset: time(embedding)) }
     }
 
     /// Max-pool by 2, then a stage.

@@ -25,7 +25,7 @@ package struct ResidualBlock {
     ///   - time: `[batch, time channels]`, after its SiLU
     /// - Returns: `[batch, height, width, outputs]`
     package func callAsFunction(_ x: Tensor, time: Tensor? = nil) -> Tensor {
-        var hidden = norm2(conv1(norm1(x).silu()))
+        var hidden = norm2(conv1(norm1(x, activation: .silu)))
         if let time, let timeProjection {
             let channels = hidden.extent(-1)
             let modulation = timeProjection(time).reshaped(to: [-1, 1, 1, 2 * channels])
@@ -33,7 +33,7 @@ package struct ResidualBlock {
             let shift = modulation.sliced(axis: -1, range: channels..<2 * channels)
             hidden = hidden * (scale + 1) + shift
         }
-        return conv2(hidden.silu()) + (shortcut?(x) ?? x)
+        return conv2(hidden.silu(), residual: shortcut?(x) ?? x)
     }
 }
 

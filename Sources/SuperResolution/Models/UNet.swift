@@ -89,6 +89,6 @@ package struct UNet: DenoisingNetwork {
             x = level.block(concatenate([x, skip], axis: -1), time: time)
             if let resampling = level.resampling { x = resampling(upsampleNearest(x, scale: 2)) }
         }
-        return output(outputNorm(x).silu())
+        return output(outputNorm(x, activation: .silu))
     }
 }

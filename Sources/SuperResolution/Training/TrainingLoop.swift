@@ -74,10 +74,8 @@ package struct TrainingLoop {
         var outcome = TrainingOutcome.finished
         while progress.step < steps {
             optimizer.learningRate = learningRate(step: progress.step, of: steps)
-            let (loss, gradientNorm) = try step(progress.step, parameters, optimizer, &sums)
+            let (loss, gradientNorm) = try step(progress.step, parameters, optimizer, averages, &sums)
             progress.step += 1
-            // The average follows closely at first: early weights are not worth remembering.
-            averages.update(decay: min(configuration.emaDecay, Float(1 + progress.step) / Float(10 + progress.step)))
             sums.add(loss: loss, gradientNorm: gradientNorm)
 
             let rate = Double((progress.step - firstStep) * configuration.batchSize * configuration.accumulate) / max(1e-9, elapsed())
@@ -137,9 +135,9 @@ package struct TrainingLoop {
     }
 
     /// One optimiser step over the accumulated batches.
-    private func step(_ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ sums: inout TrainingSums) throws -> (
-        loss: Double, gradientNorm: Double
-    ) {
+    private func step(
+        _ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ averages: ExponentialMovingAverage, _ sums: inout TrainingSums
+    ) throws -> (loss: Double, gradientNorm: Double) {
         var gradients = GradientStore()
         var total = 0.0
         for part in 0..<configuration.accumulate {
@@ -153,14 +151,17 @@ package struct TrainingLoop {
             sums.add(parts: parts)
             gradients.accumulate(gradient)
         }
-        let limit = configuration.clipNorm > 0 ? configuration.clipNorm : .infinity
-        let norm = gradients.clip(to: limit, parameters: parameters)
+        let norm = gradients.norm(of: parameters)
         guard total.isFinite, norm.isFinite else {
             throw Failure(
                 .diverged, "training diverged at step \(step + 1): the loss is \(total), the gradient's norm \(norm)",
                 remedy: "resume from the last checkpoint with a lower learning rate")
         }
-        optimizer.update(gradients)
+        let limit = configuration.clipNorm > 0 ? configuration.clipNorm : .infinity
+        // The average follows closely at first: early weights are not worth remembering.
+        optimizer.update(
+            gradients, scale: GradientStore.clippingFactor(norm: norm, limit: limit), average: averages,
+            decay: min(configuration.emaDecay, Float(2 + step) / Float(11 + step)))
         return (total, Double(norm))
     }
 

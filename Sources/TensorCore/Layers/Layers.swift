@@ -35,7 +35,10 @@ public struct Convolution {
     }
 
     /// `[batch, height, width, inputs]` → `[batch, height', width', outputs]`
-    public func callAsFunction(_ x: Tensor) -> Tensor { convolution(x, weight: weight.tensor, bias: bias?.tensor, stride: stride, padding: padding) }
+    /// - Parameter residual: shaped as the result, added to it
+    public func callAsFunction(_ x: Tensor, residual: Tensor? = nil) -> Tensor {
+        convolution(x, weight: weight.tensor, bias: bias?.tensor, residual: residual, stride: stride, padding: padding)
+    }
 }
 
 /// Group normalisation with `weight [channels]` and `bias [channels]`.
@@ -50,8 +53,16 @@ public struct GroupNorm {
         (self.groups, self.epsilon) = (groups, epsilon)
     }
 
-    /// `[batch, …, channels]` → the same
-    public func callAsFunction(_ x: Tensor) -> Tensor { groupNorm(x, groups: groups, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon) }
+    /// activation(norm(x) + offset + residual)
+    /// - Parameters:
+    ///   - x: `[batch, …, channels]`
+    ///   - offset: `[batch, channels]`
+    ///   - residual: shaped as `x`
+    /// - Returns: shaped as `x`
+    public func callAsFunction(_ x: Tensor, offset: Tensor? = nil, residual: Tensor? = nil, activation: Activation = .none) -> Tensor {
+        groupNorm(
+            x, groups: groups, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon, offset: offset, residual: residual, activation: activation)
+    }
 }
 
 /// Layer normalisation with `weight [channels]` and `bias [channels]`.
@@ -76,5 +87,7 @@ public struct RMSNorm {
     }
 
     /// `[…, channels]` → the same
-    public func callAsFunction(_ x: Tensor) -> Tensor { rmsNorm(x, weight: weight.tensor) }
+    public func callAsFunction(_ x: Tensor, activation: Activation = .none) -> Tensor {
+        rmsNorm(x, weight: weight.tensor, activation: activation)
+    }
 }

@@ -1,5 +1,22 @@
 import VectorKernels
 
+/// What may follow a normalisation in the same pass over memory.
+public enum Activation: Sendable {
+    case none
+    /// ``Tensor/gelu()``
+    case gelu
+    /// ``Tensor/silu()``
+    case silu
+
+    var kernel: activation {
+        switch self {
+        case .none: activation_none
+        case .gelu: activation_gelu
+        case .silu: activation_silu
+        }
+    }
+}
+
 extension Tensor {
     /// max(x, 0)
     public func relu() -> Tensor { activation(vector_relu, gradient: vector_relu_gradient) }

@@ -19,17 +19,25 @@ public struct Padding: Sendable, Equatable {
 ///   - x: `[batch, height, width, inputs]`
 ///   - weight: `[kernel height, kernel width, inputs, outputs]`
 ///   - bias: `[outputs]`
+///   - residual: shaped as the result, added to it
 /// - Returns: `[batch, (height + top + bottom − kernel height) / stride + 1, likewise, outputs]`
-public func convolution(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: Padding = Padding(0)) -> Tensor {
+public func convolution(
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, stride: Int = 1, padding: Padding = Padding(0)
+) -> Tensor {
     precondition(
         x.shape.count == 4 && weight.shape.count == 4 && x.shape[3] == weight.shape[2] && bias.map { $0.shape == [weight.shape[3]] } ?? true,
         "convolution: input \(x.shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit")
     let geometry = ConvolutionGeometry(input: x.shape, weight: weight.shape, stride: stride, padding: padding)
-    return geometry.forward(x, weight, bias).recorded(from: [x, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
+    precondition(
+        residual.map { $0.shape == geometry.outputShape } ?? true,
+        "convolution: the result \(geometry.outputShape) and the residual \(residual?.shape ?? []) do not fit")
+    let inputs = [x, weight] + [bias, residual].compactMap(\.self)
+    return geometry.forward(x, weight, bias, residual).recorded(from: inputs) { gradient, wanted in
         var gradients: [Tensor?] = [
             wanted[0] ? geometry.inputGradient(gradient, weight) : nil, wanted[1] ? geometry.weightGradient(gradient, x) : nil,
         ]
         if bias != nil { gradients.append(wanted[2] ? columnSums(gradient, columns: geometry.outputs) : nil) }
+        if residual != nil { gradients.append(gradient) }
         return gradients
     }
 }
@@ -54,32 +62,41 @@ private struct ConvolutionGeometry {
     private var isPointwise: Bool { kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == Padding(0) }
     private var taps: Int { kernelHeight * kernelWidth }
     private var outputPixels: Int { batch * outputHeight * outputWidth }
+    var outputShape: [Int] { [batch, outputHeight, outputWidth, outputs] }
 
-    /// Winograd's algorithm where it applies and saves time: 3 × 3 at stride 1 with channels enough to fill vectors, and tiles enough to repay
-    /// the transform of the weights.
+    /// Winograd's algorithm where it applies and saves time.
     private var winograd: WinogradConvolution? {
-        guard kernelHeight == 3, kernelWidth == 3, stride == 1, inputs >= 16, outputs >= 16, outputHeight >= 4, outputWidth >= 4,
+        guard ConvolutionAlgorithm.current == .fastest, kernelHeight == 3, kernelWidth == 3, stride == 1,
+            min(inputs, outputs) >= ConvolutionAlgorithm.winogradChannels, outputHeight >= 4, outputWidth >= 4,
             max(padding.top, padding.bottom, padding.left, padding.right) <= 2
         else { return nil }
         let convolution = WinogradConvolution(batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
-        return convolution.tiles >= 48 ? convolution : nil
+        return convolution.tiles >= ConvolutionAlgorithm.winogradTiles ? convolution : nil
     }
 
     /// Whether the weights outgrow the cache while all patches together are small: then the products are cut over the weights rather than the pixels.
-    private func isWide(pixels: Int, patch: Int) -> Bool { taps * inputs * outputs >= 1 << 19 && pixels * patch <= 1 << 24 }
+    private func isWide(pixels: Int, patch: Int) -> Bool {
+        taps * inputs * outputs >= ConvolutionAlgorithm.wideWeights && pixels * patch <= ConvolutionAlgorithm.widePatches
+    }
 
-    /// Pixels whose patches take about 256 KiB, half of a common second-level cache.
-    private func block(patch: Int) -> Int { min(1024, max(32, 65536 / patch)) }
+    /// Pixels whose patches stay in the cache.
+    private func block(patch: Int) -> Int { min(1024, max(32, ConvolutionAlgorithm.patchesAtATime / patch)) }
 
-    func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?) -> Tensor {
-        let result = Tensor(uninitialized: [batch, outputHeight, outputWidth, outputs])
-        if isPointwise {
-            denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: outputPixels, inputs: inputs, outputs: outputs)
+    func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ residual: Tensor?) -> Tensor {
+        let result = Tensor(uninitialized: outputShape)
+        if let winograd {
+            winograd.convolve(
+                x, height: height, width: width, weight: weight, isReversed: false, bias: bias, residual: residual, padding: padding, into: result)
             return result
         }
-        if let winograd {
-            winograd.convolve(x, height: height, width: width, weight: weight, isReversed: false, bias: bias, padding: padding, into: result)
-            return result
+        convolvePatches(x, weight, bias, into: result)
+        return residual.map { result + $0.detached } ?? result
+    }
+
+    private func convolvePatches(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, into result: Tensor) {
+        if isPointwise {
+            denseProduct(x, weight, isTransposed: false, bias: bias, into: result, rows: outputPixels, inputs: inputs, outputs: outputs)
+            return
         }
         let patch = taps * inputs
         func product(_ patches: Storage, _ block: Range<Int>, _ multiply: (Matrix, Matrix, Matrix) -> Void) {
@@ -94,14 +111,13 @@ private struct ConvolutionGeometry {
             product(allPatches(pixels: outputPixels, patch: patch) { gather(x, $0, into: $1) }, 0..<outputPixels) {
                 multiplyInParallel($0, $1, into: $2, m: outputPixels, n: outputs, k: patch)
             }
-            return result
+            return
         }
         Parallel.forEachBlock(of: outputPixels, size: block(patch: patch)) { block in
             let patches = Storage(count: block.count * patch)
             gather(x, block, into: patches.pointer)
             product(patches, block) { multiply($0, $1, into: $2, m: block.count, n: outputs, k: patch) }
         }
-        return result
     }
 
     private func gather(_ x: Tensor, _ block: Range<Int>, into patches: UnsafeMutablePointer<Float>) {
@@ -134,7 +150,8 @@ private struct ConvolutionGeometry {
         if let winograd {
             let around = Padding(top: 2 - padding.top, bottom: 2 - padding.bottom, left: 2 - padding.left, right: 2 - padding.right)
             winograd.reversed(height: height, width: width).convolve(
-                gradient, height: outputHeight, width: outputWidth, weight: weight, isReversed: true, bias: nil, padding: around, into: result)
+                gradient, height: outputHeight, width: outputWidth, weight: weight, isReversed: true, bias: nil, residual: nil, padding: around,
+                into: result)
             return result
         }
         let patch = taps * outputs

@@ -1,19 +1,27 @@
 import Groundwork
 import VectorKernels
 
-/// Group normalisation (Wu & He 2018) over height, width and the channels of a group, then weight and bias per channel.
+/// Group normalisation (Wu & He 2018) over height, width and the channels of a group, then weight and bias per channel; in the same pass over memory
+/// what often follows it: activation(norm(x) + offset + residual).
 ///
 /// - Parameters:
 ///   - x: `[batch, …, channels]`
 ///   - groups: divides the channels; neighbouring channels form a group.
 ///   - weight, bias: `[channels]`
 ///   - epsilon: added to the variance.
-public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5) -> Tensor {
+///   - offset: `[batch, channels]`, added to every pixel
+///   - residual: shaped as `x`
+public func groupNorm(
+    _ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5, offset: Tensor? = nil, residual: Tensor? = nil,
+    activation: Activation = .none
+) -> Tensor {
     let channels = x.extent(-1)
-    precondition(
-        channels % groups == 0 && weight.shape == [channels] && bias.shape == [channels],
-        "groupNorm: input \(x.shape), \(groups) groups, weight \(weight.shape) and bias \(bias.shape) do not fit")
     let batch = x.shape[0]
+    precondition(
+        channels % groups == 0 && weight.shape == [channels] && bias.shape == [channels] && offset.map { $0.shape == [batch, channels] } ?? true
+            && residual.map { $0.shape == x.shape } ?? true,
+        "groupNorm: input \(x.shape), \(groups) groups, weight \(weight.shape), bias \(bias.shape), offset \(offset?.shape ?? []) and residual "
+            + "\(residual?.shape ?? []) do not fit")
     let pixels = x.count / (batch * channels)
     let members = channels / groups
 
@@ -42,17 +50,31 @@ public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, ep
         for entry in range {
             let factor = inverses[index] * Double(weight.pointer[entry % channels])
             scale.pointer[entry] = Float(factor)
-            shift.pointer[entry] = Float(Double(bias.pointer[entry % channels]) - means[index] * factor)
+            let constant = Double(bias.pointer[entry % channels]) + Double(offset?.pointer[entry] ?? 0)
+            shift.pointer[entry] = Float(constant - means[index] * factor)
         }
     }
     let result = Tensor(uninitialized: x.shape)
-    forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, offset, count in
+    forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, start, count in
         vector_channel_affine(
-            count, channels, x.pointer + offset, scale.pointer + image * channels, shift.pointer + image * channels, result.pointer + offset)
+            count, channels, x.pointer + start, scale.pointer + image * channels, shift.pointer + image * channels,
+            residual.map { $0.pointer + start }, activation.kernel, result.pointer + start)
     }
-    withExtendedLifetime((scale, shift)) {}
+    withExtendedLifetime((scale, shift, residual)) {}
 
-    return result.recorded(from: [x, weight, bias]) { gradient, wanted in
+    return result.recorded(from: [x, weight, bias] + [offset, residual].compactMap(\.self)) { outer, wanted in
+        // The gradient before the activation.
+        var gradient = outer
+        if activation != .none {
+            let inner = Tensor(uninitialized: x.shape)
+            forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, start, count in
+                vector_channel_activation_gradient(
+                    count, channels, outer.pointer + start, x.pointer + start, scale.pointer + image * channels, shift.pointer + image * channels,
+                    residual.map { $0.pointer + start }, activation.kernel, inner.pointer + start)
+            }
+            withExtendedLifetime((scale, shift, residual)) {}
+            gradient = inner
+        }
         // With s = Σ g and p = Σ g·x per channel, everything else follows without another pass.
         let sums = channelSums(x, batch: batch, pixels: pixels, channels: channels) {
             vector_channel_products(
@@ -60,6 +82,7 @@ public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, ep
         }
         let weightGradient = Tensor(zeros: [channels])
         let biasGradient = Tensor(zeros: [channels])
+        let offsetGradient = offset.map { _ in Tensor(shape: [batch, channels], values: sums.first.map { Float($0) }) }
         let coefficients = Tensor(uninitialized: [3, batch, channels])
         for index in 0..<batch * groups {
             let (image, group) = (index / groups, index % groups)
@@ -86,16 +109,16 @@ public func groupNorm(_ x: Tensor, groups: Int, weight: Tensor, bias: Tensor, ep
         var inputGradient: Tensor?
         if wanted[0] {
             let target = Tensor(uninitialized: x.shape)
-            forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, offset, count in
+            forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, start, count in
                 let a = coefficients.pointer + image * channels
                 vector_channel_combine(
-                    count, channels, gradient.pointer + offset, a, x.pointer + offset, a + batch * channels, a + 2 * batch * channels,
-                    target.pointer + offset)
+                    count, channels, gradient.pointer + start, a, x.pointer + start, a + batch * channels, a + 2 * batch * channels,
+                    target.pointer + start)
             }
             inputGradient = target
         }
         withExtendedLifetime(coefficients) {}
-        return [inputGradient, weightGradient, biasGradient]
+        return [inputGradient, weightGradient, biasGradient] + [offsetGradient, residual == nil ? nil : gradient].compactMap(\.self)
     }
 }
 

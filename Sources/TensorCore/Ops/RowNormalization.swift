@@ -1,18 +1,20 @@
 import Groundwork
 import VectorKernels
 
-/// Root-mean-square normalisation over the last dimension (Zhang & Sennrich 2019): x / √(mean(x²) + epsilon) · weight.
+/// Root-mean-square normalisation over the last dimension (Zhang & Sennrich 2019), x / √(mean(x²) + epsilon) · weight, and an activation in the same
+/// pass over memory.
 ///
 /// Each pixel is normalised by its own channels, so the result at a pixel does not depend on any other.
 /// - Parameters:
 ///   - x: `[…, channels]`
 ///   - weight: `[channels]`
-public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float = 1e-3) -> Tensor {
+public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float = 1e-3, activation: Activation = .none) -> Tensor {
     let channels = x.extent(-1)
     precondition(weight.shape == [channels], "rmsNorm: input \(x.shape) and weight \(weight.shape) do not fit")
     let result = Tensor(uninitialized: x.shape)
     forEachRowBlock(of: x) { row, count, _ in
-        vector_rms_norm(count, channels, x.pointer + row * channels, weight.pointer, epsilon, result.pointer + row * channels)
+        vector_rms_norm(
+            count, channels, x.pointer + row * channels, weight.pointer, epsilon, activation.kernel, result.pointer + row * channels)
     }
     return result.recorded(from: [x, weight]) { gradient, _ in
         let target = Tensor(uninitialized: x.shape)
@@ -20,8 +22,7 @@ public func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float = 1e-3) -> Tenso
         forEachRowBlock(of: x) { row, count, block in
             vector_rms_norm_gradient(
                 count, channels, x.pointer + row * channels, weight.pointer, gradient.pointer + row * channels, epsilon,
-                target.pointer + row * channels,
-                partial.pointer + block * channels)
+                activation.kernel, target.pointer + row * channels, partial.pointer + block * channels)
         }
         return [target, columnSums(partial, columns: channels)]
     }

@@ -12,18 +12,18 @@ struct WinogradConvolution {
     var tiles: Int { batch * tileRows * tileColumns }
     private var weights: Int { inputs * outputs }
 
-    /// Tiles worked on at a time: their transforms, inputs' and outputs', take about 16 MiB, which a shared last-level cache holds.
-    private var chunk: Int { min(tiles, max(64, (1 << 22) / (36 * (inputs + outputs)))) }
+    /// Tiles whose transforms, inputs' and outputs', are worked on at a time.
+    private var chunk: Int { min(tiles, max(64, ConvolutionAlgorithm.winogradTilesAtATime / (36 * (inputs + outputs)))) }
 
     /// Tiles left free between planes: at a distance of a power of two all 36 would fall into the same few sets of the cache.
     private var planeGap: Int { 1 }
 
     /// Whether the transformed weights fit a core's second-level cache: then each task takes a block of tiles through all three steps while that is in
     /// the cache too. Otherwise the tasks share each step of a chunk, so that the weights are packed for the products once a chunk.
-    private var isNarrow: Bool { 36 * weights <= 1 << 18 }
+    private var isNarrow: Bool { 36 * weights <= ConvolutionAlgorithm.winogradNarrowWeights }
 
-    /// Tiles of a block whose transforms take about 1 MiB.
-    private var narrowBlock: Int { min(256, max(32, (1 << 18) / (36 * (inputs + outputs)))) }
+    /// Tiles of a task's block.
+    private var narrowBlock: Int { min(256, max(32, ConvolutionAlgorithm.winogradNarrowTiles / (36 * (inputs + outputs)))) }
 
     /// The convolution that gives the gradient of an input of this height and width: inputs and outputs change places.
     func reversed(height: Int, width: Int) -> WinogradConvolution {
@@ -33,9 +33,11 @@ struct WinogradConvolution {
     /// - Parameters:
     ///   - x: `[batch, height, width, inputs]`
     ///   - weight: `[3, 3, inputs, outputs]`; if `isReversed`, `[3, 3, outputs, inputs]` to be used flipped in space, as for the gradient of an input
+    ///   - residual: shaped as `result`, added to it
     ///   - result: `[batch, output height, output width, outputs]`, overwritten
     func convolve(
-        _ x: Tensor, height: Int, width: Int, weight: Tensor, isReversed: Bool, bias: Tensor?, padding: Padding, into result: Tensor
+        _ x: Tensor, height: Int, width: Int, weight: Tensor, isReversed: Bool, bias: Tensor?, residual: Tensor?, padding: Padding,
+        into result: Tensor
     ) {
         let transformed = transformedWeights(weight, isReversed: isReversed)
         // Inside a task of its own a chunk's loops run on that task's thread alone.
@@ -57,7 +59,7 @@ struct WinogradConvolution {
             Parallel.forEachBlock(of: count, size: 16) { block in
                 winograd_output(
                     products + block.lowerBound * outputs, outputHeight, outputWidth, outputs, tileRows, tileColumns,
-                    chunk.lowerBound + block.lowerBound, block.count, apart, bias?.pointer, result.pointer)
+                    chunk.lowerBound + block.lowerBound, block.count, apart, bias?.pointer, residual?.pointer, result.pointer)
             }
             withExtendedLifetime(planes) {}
         }
@@ -66,7 +68,7 @@ struct WinogradConvolution {
         } else {
             for first in stride(from: 0, to: tiles, by: chunk) { convolve(first..<min(tiles, first + chunk)) }
         }
-        withExtendedLifetime((transformed, bias)) {}
+        withExtendedLifetime((transformed, bias, residual)) {}
     }
 
     /// The 36 planes of the weights; kept with them while nothing is recorded, since at inference they stay as they are.

@@ -21,23 +21,38 @@ public final class AdamW {
         second = first.map { Tensor(zeros: $0.shape) }
     }
 
-    /// Changes every parameter that has a gradient, in place.
-    public func update(_ gradients: GradientStore) {
+    /// Changes every parameter that has a gradient, in place, and the average in the same pass over memory.
+    /// - Parameters:
+    ///   - scale: of the gradients, such as ``GradientStore/clippingFactor(norm:limit:)``.
+    ///   - average: of the same parameters, which follows them.
+    ///   - decay: overrides the average's own, as for a warm-up.
+    public func update(_ gradients: GradientStore, scale: Float = 1, average: ExponentialMovingAverage? = nil, decay: Float? = nil) {
+        precondition(average.map { $0.averages.map(\.shape) == first.map(\.shape) } ?? true, "AdamW: an average of other parameters")
         step += 1
-        let correction1 = 1 - pow(Double(beta1), Double(step))
-        let correction2 = 1 - pow(Double(beta2), Double(step))
+        let (correction1, correction2) = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
+        let fraction = average.map { 1 - (decay ?? $0.decay) } ?? 0
+        // Blocks of all parameters in one loop: most parameters are too small for one of their own.
+        var blocks: [(index: Int, gradient: Tensor, range: Range<Int>)] = []
         for (index, parameter) in parameters.enumerated() {
-            guard let gradient = gradients[parameter] else { continue }
+            guard let gradient = gradients[parameter] else {
+                average?.follow(index, fraction: fraction)
+                continue
+            }
             parameter.value.makeUnique()
             first[index].makeUnique()
             second[index].makeUnique()
-            let (weight, m, v) = (parameter.value.pointer, first[index].pointer, second[index].pointer)
-            Parallel.forEachBlock(of: gradient.count, size: elementwiseBlock) { block in
-                vector_adamw(
-                    block.count, weight + block.lowerBound, gradient.pointer + block.lowerBound, m + block.lowerBound, v + block.lowerBound,
-                    learningRate,
-                    beta1, beta2, epsilon, weightDecay, Float(correction1), Float(correction2))
+            average?.averages[index].makeUnique()
+            for start in stride(from: 0, to: gradient.count, by: elementwiseBlock) {
+                blocks.append((index, gradient, start..<min(gradient.count, start + elementwiseBlock)))
             }
+        }
+        Parallel.forEach(blocks.count) { block in
+            let (index, gradient, range) = blocks[block]
+            let start = range.lowerBound
+            vector_adamw(
+                range.count, parameters[index].value.pointer + start, gradient.pointer + start, scale, first[index].pointer + start,
+                second[index].pointer + start, learningRate, beta1, beta2, epsilon, weightDecay, Float(correction1), Float(correction2),
+                average.map { $0.averages[index].pointer + start }, fraction)
         }
     }
 

@@ -13,16 +13,16 @@ public final class ExponentialMovingAverage {
         averages = parameters.map { $0.value.copied() }
     }
 
-    /// - Parameter decay: overrides the average's own, as for a warm-up.
-    public func update(decay: Float? = nil) {
-        let fraction = 1 - (decay ?? self.decay)
-        for (index, parameter) in parameters.enumerated() {
-            averages[index].makeUnique()
-            let target = averages[index].pointer
-            let value = parameter.value
-            Parallel.forEachBlock(of: value.count, size: elementwiseBlock) { block in
-                vector_interpolate(block.count, value.pointer + block.lowerBound, fraction, target + block.lowerBound)
-            }
+    /// Follows the parameters as they are now. ``AdamW/update(_:scale:average:decay:)`` does so in its own pass.
+    public func update() {
+        for index in parameters.indices { follow(index, fraction: 1 - decay) }
+    }
+
+    func follow(_ index: Int, fraction: Float) {
+        averages[index].makeUnique()
+        let (target, value) = (averages[index].pointer, parameters[index].value)
+        Parallel.forEachBlock(of: value.count, size: elementwiseBlock) { block in
+            vector_interpolate(block.count, value.pointer + block.lowerBound, fraction, target + block.lowerBound)
         }
     }
 

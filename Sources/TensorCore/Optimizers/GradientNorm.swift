@@ -1,21 +1,24 @@
 import Foundation
+import Groundwork
 import VectorKernels
 
 extension GradientStore {
     /// The Euclidean norm of all gradients of `parameters` together.
     public func norm(of parameters: [Parameter]) -> Float {
-        let squares = parameters.reduce(0.0) { total, parameter in
-            total + (self[parameter].map { vector_dot($0.count, $0.pointer, $0.pointer) } ?? 0)
+        let blocks = parameters.compactMap { self[$0] }.flatMap { gradient in
+            stride(from: 0, to: gradient.count, by: elementwiseBlock).map { (gradient, $0, min(elementwiseBlock, gradient.count - $0)) }
         }
-        return Float(squares.squareRoot())
+        var squares = [Double](repeating: 0, count: blocks.count)
+        squares.withUnsafeMutableBufferPointer { squares in
+            nonisolated(unsafe) let squares = squares
+            Parallel.forEach(blocks.count) { index in
+                let (gradient, start, count) = blocks[index]
+                squares[index] = vector_dot(count, gradient.pointer + start, gradient.pointer + start)
+            }
+        }
+        return Float(squares.reduce(0, +).squareRoot())
     }
 
-    /// Scales all gradients so that their norm is at most `limit`, as PyTorch's `clip_grad_norm_`; returns the norm before.
-    public mutating func clip(to limit: Float, parameters: [Parameter]) -> Float {
-        let norm = norm(of: parameters)
-        if norm > limit {
-            for parameter in parameters { self[parameter] = self[parameter].map { $0 * (limit / (norm + 1e-6)) } }
-        }
-        return norm
-    }
+    /// What gradients of that norm are to be multiplied by so that their norm is at most `limit`, as PyTorch's `clip_grad_norm_` does.
+    public static func clippingFactor(norm: Float, limit: Float) -> Float { norm > limit ? limit / (norm + 1e-6) : 1 }
 }

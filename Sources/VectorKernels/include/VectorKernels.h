@@ -25,6 +25,9 @@ void vector_clamp(size_t count, const float *x, float lower, float upper, float 
 // out = gradient where lower ≤ x ≤ upper, else 0
 void vector_clamp_gradient(size_t count, const float *x, const float *gradient, float lower, float upper, float *out);
 
+// What may follow a normalisation in the same pass over memory.
+enum activation { activation_none, activation_gelu, activation_silu };
+
 // Activations and their derivatives times `gradient`. GELU is the exact form x·Φ(x).
 void vector_relu(size_t count, const float *x, float *out);
 void vector_relu_gradient(size_t count, const float *x, const float *gradient, float *out);
@@ -52,14 +55,16 @@ void vector_sum_rows(size_t rows, size_t inner, const float *x, float *out);
 void vector_channel_moments(size_t pixels, size_t channels, const float *x, const float *pivot, float *sums, float *squares);
 // sums[c] += Σ g[p, c], products[c] += Σ g[p, c]·x[p, c]
 void vector_channel_products(size_t pixels, size_t channels, const float *g, const float *x, const float *pivot, float *sums, float *products);
-// out[p, c] = x[p, c]·scale[c] + shift[c]
-void vector_channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, float *out);
+// out[p, c] = activation(x[p, c]·scale[c] + shift[c] + residual[p, c]); residual may be null.
+void vector_channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *out);
+// out = g times the activation's derivative there
+void vector_channel_activation_gradient(size_t pixels, size_t channels, const float *g, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *out);
 // out[p, c] = g[p, c]·a[c] + x[p, c]·b[c] + c0[c]
 void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *out);
-// out = x / √(mean(x²) + epsilon) · weight for each row
-void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, float *out);
-// Gradient with respect to x; weight_gradient[c] is added to.
-void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient);
+// out = activation(x / √(mean(x²) + epsilon) · weight) for each row
+void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *out);
+// Gradient with respect to x, which `out` must not be; weight_gradient[c] is added to.
+void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, enum activation activation, float *out, float *weight_gradient);
 void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *out);
 void vector_layer_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient, float *bias_gradient);
 
@@ -103,9 +108,9 @@ void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t cha
 // From the 6 × 6 inputs of each tile, zero beyond the image.
 void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
                     ptrdiff_t padding_top, ptrdiff_t padding_left, size_t plane_tiles, float *planes);
-// To the 4 × 4 outputs of each tile; `bias` may be null.
+// To the 4 × 4 outputs of each tile, plus `bias` and `residual` (shaped as `out`), either of which may be null.
 void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                     size_t plane_tiles, const float *bias, float *out);
+                     size_t plane_tiles, const float *bias, const float *residual, float *out);
 // The transpose of the above: from the outputs' gradient.
 void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
                               size_t count, size_t plane_tiles, float *planes);
@@ -115,9 +120,10 @@ void winograd_weight_gradient(const float *planes, size_t count, size_t first, s
 
 // MARK: Optimisation, in `optimizers.c`
 
-// AdamW (Loshchilov & Hutter 2019, algorithm 2) in PyTorch's order of operations.
-void vector_adamw(size_t count, float *weight, const float *gradient, float *first, float *second, float learning_rate, float beta1, float beta2,
-                  float epsilon, float weight_decay, float correction1, float correction2);
+// AdamW (Loshchilov & Hutter 2019, algorithm 2) in PyTorch's order of operations, with gradient · scale. If `average` is not null it then moves towards
+// the new weights by `fraction` of the way.
+void vector_adamw(size_t count, float *weight, const float *gradient, float scale, float *first, float *second, float learning_rate, float beta1, float beta2,
+                  float epsilon, float weight_decay, float correction1, float correction2, float *average, float fraction);
 // out += (x − out) · fraction
 void vector_interpolate(size_t count, const float *x, float fraction, float *out);
 

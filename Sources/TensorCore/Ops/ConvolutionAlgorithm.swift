@@ -1,0 +1,40 @@
+import Synchronization
+
+/// How convolutions are computed, and the sizes from which each way is the fastest: measured with `sr-benchmark` on processors with AVX-512 and AVX2 and
+/// 1 to 2 MiB of second-level cache.
+public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
+    /// By sizes: Winograd's algorithm where it saves time, else products with patches.
+    case fastest
+    /// Always products with patches ("im2col"), which round less: for comparisons.
+    case patches
+
+    private static let usesPatchesAlone = Atomic<Bool>(false)
+
+    /// What all convolutions of the program use.
+    public static var current: ConvolutionAlgorithm {
+        get { usesPatchesAlone.load(ordering: .relaxed) ? .patches : .fastest }
+        set { usesPatchesAlone.store(newValue == .patches, ordering: .relaxed) }
+    }
+
+    // MARK: Winograd's algorithm
+
+    /// Channels in and out that it needs to fill vectors.
+    static let winogradChannels = 16
+    /// Tiles of 4 × 4 outputs that repay the transform of the weights.
+    static let winogradTiles = 48
+    /// Floats of transformed weights that fit a core's second-level cache.
+    static let winogradNarrowWeights = 1 << 18
+    /// Floats of transformed tiles worked on at a time beside such weights.
+    static let winogradNarrowTiles = 1 << 18
+    /// Floats of transformed tiles worked on at a time beside larger weights: 16 MiB, which a shared last-level cache holds.
+    static let winogradTilesAtATime = 1 << 22
+
+    // MARK: Products with patches
+
+    /// Floats of patches worked on at a time: 256 KiB, half of a common second-level cache.
+    static let patchesAtATime = 1 << 16
+    /// Weights that outgrow the cache: products are cut over them rather than over the pixels …
+    static let wideWeights = 1 << 19
+    /// … if all patches together have at most so many floats.
+    static let widePatches = 1 << 24
+}
