@@ -83,16 +83,22 @@ private struct AttentionPass {
         return (result, logSums)
     }
 
-    /// A head's gradients belong to one task, which walks its blocks in order.
+    /// Tasks that a head's blocks of queries are shared among where there are few heads.
+    private var shares: Int { max(1, min(blocks, 16 / (batch * heads))) }
+
+    /// Every task walks its blocks of queries in order and adds to the gradients of all keys and values: to its own copy of them, since others do too.
     func backward(_ gradient: Tensor, result: Tensor, logSums: Tensor) -> Tensor {
-        let target = Tensor(zeros: x.shape)
-        Parallel.forEach(batch * heads) { pair in
+        let shares = shares
+        let targets = (0..<shares).map { _ in Tensor(zeros: x.shape) }
+        Parallel.forEach(batch * heads * shares) { task in
+            let (pair, share) = (task / shares, task % shares)
             let (image, head) = (pair / heads, pair % heads)
+            let target = targets[share]
             let scratch = Storage(count: 2 * block * block + block)
             let scores = Matrix(pointer: scratch.pointer, stride: block)
             let slopes = Matrix(pointer: scratch.pointer + block * block, stride: block)
             let delta = scratch.pointer + 2 * block * block
-            for start in stride(from: 0, to: tokens, by: block) {
+            for start in stride(from: blocks * share / shares * block, to: min(tokens, blocks * (share + 1) / shares * block), by: block) {
                 let rows = min(block, tokens - start)
                 let queries = part(0, of: x, image: image, head: head, token: start)
                 let outer = output(gradient, image: image, head: head, token: start)
@@ -116,6 +122,8 @@ private struct AttentionPass {
             }
             withExtendedLifetime(scratch) {}
         }
-        return target
+        var total = targets[0]
+        for other in targets.dropFirst() { total.accumulate(other) }
+        return total
     }
 }

@@ -91,7 +91,7 @@ package enum StoragePool {
             state.usedBytes -= capacity
             // What was in use at once before will be so again: steps of training and tiles of an image are alike.
             // The slack is for sizes that come in turns.
-            guard state.freeBytes + state.usedBytes + capacity <= state.peakBytes + (1 << 28) else { return false }
+            guard state.freeBytes + state.usedBytes + capacity <= state.peakBytes + max(1 << 28, state.peakBytes / 3) else { return false }
             state.free[capacity, default: []].append(UInt(bitPattern: pointer))
             state.freeBytes += capacity
             return true
