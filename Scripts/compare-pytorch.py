@@ -2,10 +2,11 @@
 """Time sr-benchmark against PyTorch, and OpenVINO where it is installed, on the same networks and sizes in one run, and print the ratios.
 
     swift build -c release --product sr-benchmark
-    python Scripts/compare-pytorch.py [--threads 2] [--reps 5] [--filter NAME]
+    python Scripts/compare-pytorch.py [--threads 2] [--rounds 3] [--reps 5] [--filter NAME]
 
-Each work runs in a process of its own, one after the other, so that memory peaks are its own and nothing else runs beside it. Needs torch; openvino is
-optional. Only ratios carry over to other machines. Environment variables that limit a library's instructions (OPENBLAS_CORETYPE and the like) are taken
+Each work runs in a process of its own, one after the other, so that memory peaks are its own and nothing else runs beside it. A round runs both sides,
+so that a disturbance that lasts strikes both; printed is the median ratio of all rounds with its range, and the times of that round. Needs torch;
+openvino is optional. Only ratios carry over to other machines. Environment variables that limit a library's instructions (OPENBLAS_CORETYPE and the like) are taken
 out for all of them.
 """
 
@@ -173,6 +174,7 @@ WORKS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--filter", default="")
     parser.add_argument("--benchmark", default=str(ROOT / ".build" / "release" / "sr-benchmark"))
@@ -191,7 +193,18 @@ def main():
             [sys.executable, __file__, "--threads", str(arguments.threads), "--reps", str(arguments.reps), "--measure", library, name, variant]
         )
 
-    print(f"{'work':<20} {'against':<32} {'sr s':>9} {'other s':>9} {'ratio':>7} {'sr MiB':>8} {'other MiB':>9}")
+    def rounds(one, other, figure):
+        """The pair of runs with the median ratio of a figure, and all ratios in order."""
+        pairs = [pair for pair in ((one(), other()) for _ in range(arguments.rounds)) if all(pair)]
+        pairs.sort(key=lambda pair: pair[0][figure] / pair[1][figure])
+        return (pairs[len(pairs) // 2] if pairs else None), [one[figure] / other[figure] for one, other in pairs]
+
+    def line(title, one, other, figure="seconds_median"):
+        _, ratios = rounds(one, other, figure)
+        if ratios:
+            print(f"{title}: {statistics.median_low(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)
+
+    print(f"{'work':<18} {'against':<27} {'sr s':>8} {'other s':>8} {'ratio':>6} {'range':>13} {'sr MiB':>7} {'other MiB':>9}")
     for name, variants in WORKS.items():
         if arguments.filter not in name:
             continue
@@ -199,21 +212,20 @@ def main():
         if name == "unet-forward" and importlib.util.find_spec("openvino"):
             others += [("openvino", "float32"), ("openvino", "bf16")]
         for library, variant in others:
-            own, other = ours(name), theirs(library, name, variant)
-            if own and other:
-                ratio = own["seconds_median"] / other["seconds_median"]
+            pair, ratios = rounds(lambda: ours(name), lambda: theirs(library, name, variant), "seconds_median")
+            if pair:
+                own, other = pair
                 print(
-                    f"{name:<20} {library + ' ' + variant:<32} {own['seconds_median']:9.4f} {other['seconds_median']:9.4f} {ratio:7.2f} "
-                    f"{own['peak_bytes'] / 2**20:8.0f} {other['peak_bytes'] / 2**20:9.0f}",
+                    f"{name:<18} {library + ' ' + variant:<27} {own['seconds_median']:8.4f} {other['seconds_median']:8.4f} "
+                    f"{own['seconds_median'] / other['seconds_median']:6.2f} {ratios[0]:5.2f} to {ratios[-1]:4.2f} "
+                    f"{own['peak_bytes'] / 2**20:7.0f} {other['peak_bytes'] / 2**20:9.0f}",
                     flush=True,
                 )
     if arguments.filter in "unet-forward" and arguments.threads > 1:
-        one, many = ours("unet-forward", 1), ours("unet-forward")
-        print(f"unet-forward at {arguments.threads} threads over 1: {many['seconds_median'] / one['seconds_median']:.2f}")
-    if not arguments.filter or arguments.filter in "sgemm-2048 conv3x3-backward-128-256":
-        gemm, forward, backward = ours("sgemm-2048"), ours("conv3x3-128-256"), ours("conv3x3-backward-128-256")
-        print(f"conv3x3-128-256 over sgemm-2048, GFLOP/s: {forward['gflops'] / gemm['gflops']:.2f}")
-        print(f"conv3x3-backward-128-256 over one forward: {backward['seconds_median'] / forward['seconds_median']:.2f}")
+        line(f"unet-forward at {arguments.threads} threads over 1", lambda: ours("unet-forward"), lambda: ours("unet-forward", 1))
+    if arguments.filter in "sgemm-2048 conv3x3-backward-128-256":
+        line("conv3x3-128-256 over sgemm-2048, GFLOP/s", lambda: ours("conv3x3-128-256"), lambda: ours("sgemm-2048"), "gflops")
+        line("conv3x3-backward-128-256 over one forward", lambda: ours("conv3x3-backward-128-256"), lambda: ours("conv3x3-128-256"))
 
 
 if __name__ == "__main__":
