@@ -18,6 +18,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
         .systemLibrary(name: "CFITSIO", pkgConfig: "cfitsio", providers: [.apt(["libcfitsio-dev"]), .brew(["cfitsio"])]),
+        .systemLibrary(name: "CWCS", pkgConfig: "wcslib", providers: [.apt(["wcslib-dev"]), .brew(["wcslib"])]),
         .systemLibrary(name: "CFFTW", pkgConfig: "fftw3", providers: [.apt(["libfftw3-dev"]), .brew(["fftw"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl"])]),
@@ -26,7 +27,7 @@ let package = Package(
         .target(
             name: "TensorCore",
             dependencies: ["Groundwork", "VectorKernels", "COpenBLAS", .product(name: "OrderedCollections", package: "swift-collections")]),
-        .target(name: "SolarImage", dependencies: ["Groundwork", "CFITSIO", "CFFTW", "CCairo"]),
+        .target(name: "SolarImage", dependencies: ["Groundwork", "CFITSIO", "CWCS", "CFFTW", "CCairo"]),
         .target(
             name: "SuperResolution",
             dependencies: [
@@ -44,7 +45,8 @@ let package = Package(
             name: "sr-benchmark",
             dependencies: ["Groundwork", "TensorCore", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
-        .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "Groundwork"]),
+        .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),
+        .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "SyntheticSun", "Groundwork"]),
         .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "Groundwork"]),
         .testTarget(name: "CommandTests", dependencies: ["sr", "SolarImage", "TensorCore", "Groundwork"]),
     ],

@@ -60,9 +60,12 @@ extension FITSHeader {
             let hasMatrix = contains("CD1_1" + alternative) || contains("CD1_2" + alternative)
             for axis in 0...1 {
                 let reference = "CRPIX\(axis + 1)" + alternative, increment = "CDELT\(axis + 1)" + alternative
-                set(reference, .real(((real(reference) ?? 0) - 0.5 - offset[axis]) * scale + 0.5))
+                // What is there but is no number stays as it is, for the next reader to refuse.
+                if !contains(reference) || real(reference) != nil {
+                    set(reference, .real(((real(reference) ?? 0) - 0.5 - offset[axis]) * scale + 0.5))
+                }
                 // Absent increments mean 1 unless there is a CD matrix, beside which they mean nothing.
-                if scale != 1, contains(increment) || !hasMatrix { set(increment, .real((real(increment) ?? 1) / scale)) }
+                if scale != 1, contains(increment) ? real(increment) != nil : !hasMatrix { set(increment, .real((real(increment) ?? 1) / scale)) }
                 for keyword in ["CD\(axis + 1)_1" + alternative, "CD\(axis + 1)_2" + alternative] {
                     if scale != 1, let value = real(keyword) { set(keyword, .real(value / scale)) }
                 }

@@ -28,27 +28,10 @@ public struct PixelGrid: Sendable, Equatable {
 
     static let arcsecPerRadian = 180 * 3600 / Double.pi
 
-    /// Nil if the header lacks the scale (`CDELTn` or `CDi_j`), if it is zero, or if `CTYPEn` is none of the two projections.
-    ///
-    /// Rotation is taken from `PCi_j`, else `CDi_j`, else `CROTA2`. A missing `CUNITn` means arcsec on the sky (early MDI) and degrees in maps.
+    /// Nil where ``init(checking:at:)`` would throw.
     public init?(_ header: FITSHeader) {
-        let type = (header.string("CTYPE1") ?? "").uppercased()
-        let unit = (header.string("CUNIT1") ?? "").lowercased()
-        if type.hasSuffix("-CEA") {
-            projection = .cylindricalEqualArea
-        } else if type.hasPrefix("HPLN") || type.hasPrefix("SOLAR") || (type.isEmpty && unit.hasPrefix("arcsec")) {
-            projection = .helioprojective
-        } else {
-            return nil
-        }
-        guard let units = PixelGrid.units(header, projection), let matrix = PixelGrid.matrix(header) else { return nil }
-        (stepX, stepY) = (matrix.x * units, matrix.y * units)
-        referencePixel = SIMD2(header.real("CRPIX1") ?? 0, header.real("CRPIX2") ?? 0) - 1
-        referenceValue = SIMD2(header.real("CRVAL1") ?? 0, header.real("CRVAL2") ?? 0) * units
-        observerDistance = header.observerDistance
-        solarRadius = header.solarRadius
-        angularRadius = header.angularRadius
-        guard determinant.isFinite, determinant != 0 else { return nil }
+        guard let grid = try? PixelGrid(checking: header) else { return nil }
+        self = grid
     }
 }
 
@@ -114,34 +97,7 @@ extension PixelGrid {
     }
 
     /// Negative where the image is mirrored.
-    private var determinant: Double { stepX.x * stepY.y - stepX.y * stepY.x }
+    package var determinant: Double { stepX.x * stepY.y - stepX.y * stepY.x }
 
     private var side: Double { abs(determinant).squareRoot() }
-
-    /// Factors from `CUNITn` to arcsec or degrees; nil for other units.
-    private static func units(_ header: FITSHeader, _ projection: Projection) -> SIMD2<Double>? {
-        var factors = SIMD2<Double>(1, 1)
-        let toDegrees: [String: Double] = ["deg": 1, "arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": 180 / Double.pi]
-        for axis in 0...1 {
-            guard let unit = header.string("CUNIT\(axis + 1)")?.lowercased() else { continue }
-            guard let degrees = toDegrees.first(where: { unit.hasPrefix($0.key) })?.value else { return nil }
-            factors[axis] = projection == .helioprojective ? degrees * 3600 : degrees
-        }
-        return factors
-    }
-
-    /// The matrix from pixels to intermediate world coordinates, by columns.
-    private static func matrix(_ header: FITSHeader) -> (x: SIMD2<Double>, y: SIMD2<Double>)? {
-        func matrix(_ name: String, diagonal: Double) -> (x: SIMD2<Double>, y: SIMD2<Double>)? {
-            let keys = ["1_1", "2_1", "1_2", "2_2"].map { header.real(name + $0) }
-            guard keys.contains(where: { $0 != nil }) else { return nil }
-            return (SIMD2(keys[0] ?? diagonal, keys[1] ?? 0), SIMD2(keys[2] ?? 0, keys[3] ?? diagonal))
-        }
-        let scale = header.real("CDELT1").map { SIMD2($0, header.real("CDELT2") ?? $0) }
-        if let scale, let rotation = matrix("PC", diagonal: 1) { return (rotation.x * scale, rotation.y * scale) }
-        if let full = matrix("CD", diagonal: 0) { return full }
-        guard let scale else { return nil }
-        let angle = (header.real("CROTA2") ?? 0) * .pi / 180
-        return (SIMD2(cos(angle) * scale.x, sin(angle) * scale.x), SIMD2(-sin(angle) * scale.y, cos(angle) * scale.y))
-    }
 }
