@@ -47,8 +47,8 @@ let package = Package(
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),
         .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "SyntheticSun", "Groundwork"]),
-        .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "Groundwork"]),
-        .testTarget(name: "CommandTests", dependencies: ["sr", "SolarImage", "TensorCore", "Groundwork"]),
+        .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "SyntheticSun", "Groundwork"]),
+        .testTarget(name: "CommandTests", dependencies: ["sr", "SolarImage", "TensorCore", "SyntheticSun", "Groundwork"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -21,21 +21,11 @@ public struct Magnetogram: Sendable {
     /// measured values beyond the limb are kept.
     /// - Throws: `Failure`: `.missingInput` if there is no such file; `.badData` if it holds no such image, none with a value, or one in a unit that
     ///   is not Gauss's.
-    public init(reading url: URL) throws {
-        let file = try FITSFile(reading: url).firstImage()
-        image = file.image
-        header = file.header
-        instrument = Instrument(header: header)
-        source = url
-        let name = url.lastPathComponent
-        regions = Region.regions(header: header, fileName: name)
-        let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
-        time =
-            (["T_OBS", "T_REC", "DATE-OBS", "DATE_OBS"].map { header.string($0) } + [stamp]).lazy.compactMap { $0.flatMap { ObservationTime($0) } }
-            .first
-        let factor = try Magnetogram.gaussPerUnit(header, at: "\(url.path), HDU \(file.hdu)")
-        if factor != 1 { for index in image.pixels.indices { image.pixels[index] *= factor } }
-        removeOffDiskFill()
+    public init(reading url: URL) throws { self = try MagnetogramFile(reading: url).whole() }
+
+    init(image: Image, file: MagnetogramFile) {
+        (self.image, header, instrument, source) = (image, file.header, file.instrument, file.source)
+        (time, regions) = (file.time, file.regions)
     }
 
     /// Where the pixels lie. Nil if the header does not tell.
@@ -55,10 +45,16 @@ extension Magnetogram {
     /// The part of `width` × `height` pixels from column `x` and row `y` on (from 0), with the header's grid and statistics to match.
     /// - Precondition: it lies within the image.
     package func cropped(x: Int, y: Int, width: Int, height: Int) -> Magnetogram {
+        var part = part(x: x, y: y, width: width, height: height)
+        part.header.updateStatistics(of: part.image)
+        return part
+    }
+
+    /// The same, but with the header's statistics of the whole.
+    package func part(x: Int, y: Int, width: Int, height: Int) -> Magnetogram {
         var part = self
         part.image = image.cropped(x: x, y: y, width: width, height: height)
         part.header.cropGrid(x: x, y: y)
-        part.header.updateStatistics(of: part.image)
         return part
     }
 
@@ -72,29 +68,17 @@ extension Magnetogram {
         return coarse
     }
 
-    /// Gauss for one of the file's units; 1 where it names none.
-    private static func gaussPerUnit(_ header: FITSHeader, at location: String) throws -> Float {
-        // Files exported from JSOC in 2025 call the keyword _BUNIT.
-        guard let unit = header.string("BUNIT") ?? header.string("_BUNIT") else { return 1 }
-        switch unit.lowercased().filter({ !$0.isWhitespace }) {
-        case "gauss", "g", "mx/cm^2", "mx/cm2", "mx/cm**2", "mxcm^-2", "mxcm-2", "maxwell/cm^2": return 1
-        case "kg", "kgauss", "kilogauss": return 1000
-        case "t", "tesla": return 10000
-        case "mt": return 10
-        default:
-            throw Failure(
-                .badData, "the image is not a magnetogram", at: "\(location), BUNIT", expected: "Gauss or Mx/cm^2", found: unit,
-                remedy: "give a magnetogram, or correct the keyword")
-        }
+    /// Both axes reversed, with the header's grid to match: turned by 180°, so that every pixel keeps its coordinates.
+    package func turned() -> Magnetogram {
+        var turned = self
+        turned.image.pixels.reverse()
+        turned.header.turnGrid(width: image.width, height: image.height)
+        return turned
     }
+}
 
-    private mutating func removeOffDiskFill() {
-        guard let mask = grid?.onDisk(width: image.width, height: image.height) else { return }
-        let outside = mask.indices.filter { !mask[$0] && image.pixels[$0].isFinite }
-        // Few pixels may be equal by chance: values are stored in steps of 0.1 G.
-        guard outside.count >= 16, let fill = outside.first.map({ image.pixels[$0] }), outside.allSatisfy({ image.pixels[$0] == fill }) else {
-            return
-        }
-        for index in outside { image.pixels[index] = .nan }
-    }
+extension PixelGrid {
+    /// Whether solar north is nearer to the lower than to the upper edge of an image that is not mirrored, as in HMI's full disks: turned by 180° it is
+    /// upright.
+    package var isUpsideDown: Bool { determinant > 0 && abs(rotation) > 90 }
 }

@@ -13,10 +13,16 @@ struct Prepare: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make training, validation and test crops of magnetograms.",
         discussion: """
-            INPUT are FITS files, compressed or not, or folders of them: cutouts and maps. Files that cannot be used are left out, with the reason in the \
-            manifest. Unless --split-by asks for it, no active region stands in two parts. Writes DIR/train, DIR/validation and DIR/test (FITS, 32-bit \
-            floats in Gauss), DIR/manifest.jsonl (a line a crop), DIR/fingerprint.json (statistics of the field) and DIR/config.yaml.
+            INPUT are FITS files, compressed or not, or folders of them: full disks, cutouts and maps. Images that are upside down, as HMI's full disks \
+            are, are turned upright. Files that cannot be used are left out, with the reason in the manifest. Unless --split-by file asks for it, no \
+            active region stands in two parts.
+
+            Writes DIR/train, DIR/validation and DIR/test (FITS, 32-bit floats in Gauss; of pairs with MDI's field as extension LR), DIR/manifest.jsonl (a \
+            line a crop), DIR/fingerprint.json (statistics of the field) and DIR/config.yaml. Files are read once, as many at a time as there are threads. \
+            A run that was interrupted goes on when the same command is given again.
             """)
+
+    enum Simulation: String, ExpressibleByArgument, CaseIterable { case mdi }
 
     enum InstrumentChoice: String, ExpressibleByArgument, CaseIterable { case auto, hmi, mdi }
 
@@ -32,20 +38,58 @@ struct Prepare: ParsableCommand {
     @Option(help: "Side of a crop in pixels; a smaller map is taken whole.")
     var cropSize = 1024
 
-    @Option(help: "Crops to take from a map that is larger than one.")
+    @Option(help: "Crops to take from an image that is larger than one.")
     var cropsPerImage = 1
 
     @Option(
-        help: "Where crops are: random, or strongest, around the strongest field (default: random).",
-        transform: { text in
-            if text == "noaa" { throw ValidationError("noaa is not built yet; use random or strongest") }
-            guard let centre = PreparationOptions.Centre(rawValue: text) else { throw ValidationError("it must be random or strongest") }
-            return centre
-        })
+        help: """
+            Where crops are: random; strongest, around the strongest field; or noaa, around the active regions of --regions, the largest first. Where \
+            possible they do not overlap.
+            """)
     var centre = PreparationOptions.Centre.random
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Where active regions were: NOAA's Solar Region Summaries, or CSV with the columns date, noaa_region, location, size.", valueName: "file")
+    )
+    var regions: [String] = []
+
+    @Option(
+        help: """
+            How near the limb the centre of a crop may be: its least μ, the cosine of the angle from the middle of the disk, 0 (limb) to 1.
+            """)
+    var minMu = 0.2
 
     @Option(help: "How many times finer crops are than what will be super-resolved; crops begin at multiples of it.")
     var scale = 4
+
+    @Option(
+        help: ArgumentHelp(
+            "Make pairs: folder of MDI's full disks. Those nearest in time to the inputs, HMI's, are taken; HMI's field is resampled on MDI's grid made finer.",
+            valueName: "dir"))
+    var pairs: String?
+
+    @Flag(help: "The files of --pairs lie on the grid of HMI's already and are matched by the time and the regions in their names.")
+    var registered = false
+
+    @Option(help: "With --pairs: how far apart in time two files may be, in minutes (default: 30).")
+    var maxTimeDifference: Double?
+
+    @Option(help: "With --pairs: the least correlation of the two images, -1 to 1 (default: 0.7).")
+    var minCorrelation: Double?
+
+    @Option(help: ArgumentHelp("Make pairs of HMI's crops with what MDI would have seen: mdi.", valueName: "instrument"))
+    var simulate: Simulation?
+
+    @Option(help: "With pairs: what MDI reads where HMI reads 1 Gauss; noted with LR, which keeps MDI's Gauss (default: 1.4).")
+    var mdiFactor: Double?
+
+    @Option(help: "With --simulate: the blur of MDI's optics, full width at half maximum in arcsec (default: 3.32).")
+    var mdiBlur: Double?
+
+    @Option(help: "With --simulate: standard deviation of MDI's noise in MDI's Gauss (default: 16.2).")
+    var mdiNoise: Double?
 
     @Option(help: ArgumentHelp("Bits of QUALITY, such as 0x10400, that make a file unfit besides the instrument's own.", valueName: "hex"))
     var qualityMask: String?
@@ -53,7 +97,11 @@ struct Prepare: ParsableCommand {
     @Option(help: ArgumentHelp("Shares of training, validation and test.", valueName: "shares"))
     var split = "0.7,0.15,0.15"
 
-    @Option(help: "What stays in one part: region, month or file.")
+    @Option(
+        help: """
+            What stays in one part: region (crops that show one active region, or one part of the Sun within 14 days), month or file. By region and month, \
+            crops are left out that would have neighbours in another part.
+            """)
     var splitBy = PreparationOptions.SplitUnit.region
 
     @Option(help: "Seed of crop places and split.")
@@ -65,25 +113,19 @@ struct Prepare: ParsableCommand {
     @Flag(help: "Write a picture of every crop to DIR/previews.")
     var previews = false
 
-    @Option(parsing: .upToNextOption, help: .hidden) var regions: [String] = []
-    @Option(help: .hidden) var pairs: String?
-    @Option(help: .hidden) var maxTimeDifference: String?
-    @Option(help: .hidden) var minCorrelation: String?
-    @Flag(help: .hidden) var registered = false
-    @Option(help: .hidden) var simulate: String?
-    @Option(help: .hidden) var mdiFactor: String?
-    @Option(help: .hidden) var minMu: String?
-
     @OptionGroup(title: "Common options")
     var common: CommonOptions
 
     func validate() throws {
-        let notBuilt = [
-            ("--regions", !regions.isEmpty), ("--pairs", pairs != nil), ("--max-time-difference", maxTimeDifference != nil),
-            ("--min-correlation", minCorrelation != nil), ("--registered", registered), ("--simulate", simulate != nil),
-            ("--mdi-factor", mdiFactor != nil), ("--min-mu", minMu != nil),
+        guard !registered || pairs != nil else { throw ValidationError("--registered needs --pairs DIR") }
+        let unused = [
+            ("--max-time-difference", maxTimeDifference != nil && (pairs == nil || registered)),
+            ("--min-correlation", minCorrelation != nil && pairs == nil),
+            ("--mdi-factor", mdiFactor != nil && pairs == nil && simulate == nil), ("--mdi-blur", mdiBlur != nil && simulate == nil),
+            ("--mdi-noise", mdiNoise != nil && simulate == nil),
         ].filter(\.1).map(\.0)
-        guard notBuilt.isEmpty else { throw ValidationError("not built yet: \(notBuilt.joined(separator: ", "))") }
+        guard unused.isEmpty else { throw ValidationError("of no use without the pairs they are for: \(unused.joined(separator: ", "))") }
+        guard simulate == nil || pairs == nil else { throw ValidationError("--simulate and --pairs exclude each other") }
         guard check || output != nil else { throw ValidationError("--output is missing (only --check needs none)") }
         do { _ = try options() } catch let failure as Failure { throw ValidationError(failure.description) }
     }
@@ -93,6 +135,17 @@ struct Prepare: ParsableCommand {
         options.instrument = instrument == .auto ? nil : Instrument(rawValue: instrument.rawValue)
         (options.cropSize, options.cropsPerImage, options.centre, options.scale) = (cropSize, cropsPerImage, centre, scale)
         (options.splitBy, options.seed, options.previews) = (splitBy, seed, previews)
+        (options.regions, options.minimumMu) = (regions.map(fileURL), minMu)
+        options.minimumCorrelation = minCorrelation ?? options.minimumCorrelation
+        options.factor = mdiFactor ?? options.factor
+        if simulate != nil {
+            var simulation = MDISimulation()
+            (simulation.factor, simulation.scale) = (options.factor, scale)
+            (simulation.blurWidth, simulation.noise) = (mdiBlur ?? simulation.blurWidth, mdiNoise ?? simulation.noise)
+            options.lowResolution = .simulated(simulation)
+        } else if let pairs {
+            options.lowResolution = registered ? .registered(fileURL(pairs)) : .matched(fileURL(pairs), minutes: maxTimeDifference ?? 30)
+        }
         if let text = qualityMask {
             guard let mask = UInt32(text.lowercased().hasPrefix("0x") ? String(text.dropFirst(2)) : text, radix: 16) else {
                 throw Failure(.usage, "--quality-mask is not valid", expected: "up to 8 hexadecimal digits, such as 0x10400", found: text)
@@ -129,44 +182,54 @@ struct Prepare: ParsableCommand {
 
     private func prepare(_ files: [URL], _ options: PreparationOptions, to folder: PreparedFolder?, _ logger: Logger) throws {
         Interruption.watch()
-        let reading = common.progressDisplay("read")
-        let survey = try PreparationSurvey(
-            of: files, options: options,
-            report: { reading.update(Double($0) / Double(files.count), detail: "\($0)/\(files.count) \(files[$0].lastPathComponent)") },
-            isCancelled: { Interruption.isRequested })
-        reading.finish()
-        let preparation = Preparation(survey, options: options)
-        var failures = FailureList(of: files.count)
-        for rejection in survey.rejections {
-            if let failure = rejection.failure {
-                failures.add(failure, logger)
-            } else {
-                logger.warning("left out: \(rejection.url.path): \(rejection.reason)")
+        let staging = try folder.map { try PreparationStaging(in: $0.url, files: files, options: options, startsAnew: common.overwrite) }
+        if let count = staging?.finished.count, count > 0 { logger.info("\(count) of \(files.count) files were already read") }
+        do {
+            let survey = try read(files, options, staging)
+            for warning in survey.warnings { logger.warning("\(warning)") }
+            let preparation = Preparation(survey, options: options)
+            var failures = FailureList(of: files.count)
+            for rejection in survey.rejections {
+                if let failure = rejection.failure {
+                    failures.add(failure, logger)
+                } else {
+                    logger.warning("left out: \(rejection.url.path): \(rejection.reason)")
+                }
             }
+            if check { print(preparation.report) }
+            guard !survey.sources.isEmpty else {
+                if files.count == 1 { try failures.finish() }
+                throw Failure(
+                    .badData, "no file can be prepared", found: Set(survey.rejections.map(\.reason)).sorted().prefix(5).joined(separator: "; "))
+            }
+            warn(of: preparation, logger)
+            if let folder, let staging {
+                let crops = try preparation.write(staging, to: folder, inputs: inputs)
+                let counts = PreparationPart.allCases.map { "\($0.rawValue) \(crops[$0] ?? 0)" }.joined(separator: ", ")
+                logger.info("crops written: \(counts); \(folder.url.path)")
+            }
+            try failures.finish()
+        } catch let failure as Failure where failure.category != .interrupted && failure.category != .cannotWrite {
+            staging?.discard()
+            throw failure
         }
-        if check { print(preparation.report) }
-        guard !survey.sources.isEmpty else {
-            if files.count == 1 { try failures.finish() }
-            throw Failure(.badData, "no file can be prepared", found: Set(survey.rejections.map(\.reason)).sorted().prefix(5).joined(separator: "; "))
-        }
-        warn(of: preparation, logger)
-        if let folder {
-            for failure in try write(preparation, to: folder, logger) { failures.add(failure, logger) }
-        }
-        try failures.finish()
     }
 
-    private func write(_ preparation: Preparation, to folder: PreparedFolder, _ logger: Logger) throws -> [Failure] {
-        let sources = preparation.survey.sources
-        let writing = common.progressDisplay("write")
-        let outcome = try preparation.write(
-            to: folder, inputs: inputs,
-            report: { writing.update(Double($0) / Double(sources.count), detail: "\($0)/\(sources.count) \(sources[$0].url.lastPathComponent)") },
+    private func read(_ files: [URL], _ options: PreparationOptions, _ staging: PreparationStaging?) throws -> PreparationSurvey {
+        let display = common.progressDisplay("read")
+        defer { display.finish() }
+        let start = ContinuousClock.now, before = staging?.finished.count ?? 0
+        return try PreparationSurvey(
+            of: files, options: options, staging: staging,
+            report: { done, number in
+                let seconds = (ContinuousClock.now - start) / .seconds(1)
+                let rate = seconds > 0 && done > before ? Double(done - before) / seconds : nil
+                display.update(
+                    Double(done) / Double(files.count),
+                    detail: "\(done)/\(files.count)\(rate.map { String(format: ", %.1f files/s", $0) } ?? ""), \(files[number].lastPathComponent)",
+                    secondsLeft: rate.map { Double(files.count - done) / $0 })
+            },
             isCancelled: { Interruption.isRequested })
-        writing.finish()
-        let counts = PreparationPart.allCases.map { "\($0.rawValue) \(outcome.crops[$0] ?? 0)" }.joined(separator: ", ")
-        logger.info("crops written: \(counts); \(folder.url.path)")
-        return outcome.failures
     }
 
     /// YAML reads 10400 and 0x10400 as numbers, and which was meant cannot be seen from the number.
@@ -181,8 +244,18 @@ struct Prepare: ParsableCommand {
             let others = unknown.count == 1 ? "" : " and \(unknown.count - 1) more"
             logger.warning("no pixel scale in the header, taken as it is: \(first.url.path)\(others)")
         }
-        let empty = zip(PreparationPart.allCases, preparation.options.split).filter { $0.1 > 0 && !preparation.split.parts.contains($0.0) }.map(
-            \.0.rawValue)
+        let split = preparation.split
+        if !split.leftOut.isEmpty {
+            logger.warning(
+                "\(split.leftOut.count) of \(split.items.count) crops are left out, because another part shows the same; the manifest says why")
+        }
+        let torn = split.tornRegions
+        if let first = torn.first {
+            logger.warning(
+                "\(torn.count) active regions stand in two parts, since --split-by is file: \(first)\(torn.count > 1 ? " and others" : "")")
+        }
+        let parts = Set(split.partOfCrop.values)
+        let empty = zip(PreparationPart.allCases, preparation.options.split).filter { $0.1 > 0 && !parts.contains($0.0) }.map(\.0.rawValue)
         if !empty.isEmpty {
             let unit = preparation.options.splitBy.rawValue
             logger.warning("nothing is left for \(empty.joined(separator: " and ")): too few \(unit)s for the shares asked for")

@@ -118,12 +118,17 @@ import Testing
             #expect(try run(input, "--output", input, "--overwrite").status == 64)
             #expect(try run(input).status == 64)
             for options in [
-                ["--split", "1"], ["--crop-size", "10"], ["--centre", "noaa"], ["--quality-mask", "xyz"], ["--regions", "a"], ["--pairs", "a"],
-                ["--max-time-difference", "4"], ["--min-correlation", "0.5"], ["--registered"], ["--simulate", "mdi"], ["--mdi-factor", "1.3"],
-                ["--min-mu", "0.3"],
+                ["--split", "1"], ["--crop-size", "10"], ["--centre", "noaa"], ["--quality-mask", "xyz"], ["--registered"], ["--simulate", "hmi"],
+                ["--min-mu", "2"], ["--max-time-difference", "4"], ["--min-correlation", "0.5"], ["--mdi-factor", "1.3"], ["--mdi-blur", "3"],
+                ["--mdi-noise", "9"], ["--simulate", "mdi", "--min-correlation", "0.5"], ["--simulate", "mdi", "--pairs", input],
+                ["--pairs", input, "--mdi-noise", "9"], ["--pairs", input, "--min-correlation", "3"],
+                ["--pairs", input, "--max-time-difference", "-1"],
+                ["--pairs", input, "--registered", "--max-time-difference", "4"],
             ] {
                 #expect(try run(options: [input, "--output", output] + options).status == 64, "\(options)")
             }
+            #expect(try run(options: [input, "--output", output, "--regions", folder.appending(path: "none").path]).status == 66)
+            #expect(try run(options: [input, "--output", output, "--pairs", folder.appending(path: "none").path]).status == 66)
             #expect(!exists(folder, "out"))
         }
     }

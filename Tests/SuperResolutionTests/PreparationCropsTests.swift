@@ -8,8 +8,15 @@ import Testing
         var options = PreparationOptions()
         options.cropSize = 64
         change(&options)
-        var random = Random(seed: seed)
-        return image.cropFrames(options, &random)
+        let placement = CropPlacement(width: image.width, height: image.height, options: options)
+        if let whole = placement.whole { return image.isMostlyKnown(whole) ? [whole] : [] }
+        switch options.centre {
+        case .random:
+            var random = Random(seed: seed)
+            return placement.random(&random, isFit: image.isMostlyKnown)
+        case .strongest: return placement.strongest(in: image)
+        case .noaa: return placement.around([SIMD2(Double(image.width), Double(image.height)) / 2], isFit: image.isMostlyKnown)
+        }
     }
 
     private func isInside(_ frame: CropFrame, _ image: Image) -> Bool {

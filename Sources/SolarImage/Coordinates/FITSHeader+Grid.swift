@@ -2,8 +2,8 @@ import Foundation
 
 /// Changes of the pixel grid, in double precision, so that any point keeps its coordinates.
 ///
-/// A change shifts by an offset in old pixels, then makes pixels `scale` times finer: a FITS pixel coordinate c (from 1, centres at integers) becomes
-/// (c − ½ − offset)·scale + ½.
+/// A change of resolution shifts by an offset in old pixels, then makes pixels `scale` times finer: a FITS pixel coordinate c (from 1, centres at
+/// integers) becomes (c − ½ − offset)·scale + ½. A turn by 180° makes N + 1 − c of it, N being the number of pixels along the axis.
 extension FITSHeader {
     /// The grid of an image refined `factor` times in each direction.
     public mutating func refineGrid(by factor: Int) { changeGrid(offset: .zero, scale: Double(factor)) }
@@ -13,6 +13,48 @@ extension FITSHeader {
 
     /// The grid of the part of an image that begins at column `x` and row `y`, counted from 0.
     public mutating func cropGrid(x: Int, y: Int) { changeGrid(offset: SIMD2(Double(x), Double(y)), scale: 1) }
+
+    /// The grid of an image of `width` × `height` pixels both of whose axes were reversed. No direction on the sky changes: the matrix (`PCi_j`, `CDi_j`,
+    /// `CROTA2` or early MDI's `SOLAR_P0`) turns by 180°, the centre of the image keeps its coordinates.
+    public mutating func turnGrid(width: Int, height: Int) {
+        let disk = PixelGrid(self)?.disk
+        let lengths = SIMD2(Double(width), Double(height))
+        if (try? GridKeywords(header: self, location: nil).earlyRoll()) != nil {
+            for keyword in ["SOLAR_P0", "SOLAR_P"] { if let angle = real(keyword) { set(keyword, .real(FITSHeader.turned(angle))) } }
+            // CRVALn counts along the axes of the image there.
+            for keyword in ["CRVAL1", "CRVAL2"] { if let value = real(keyword) { set(keyword, .real(-value)) } }
+        } else {
+            turnMatrix("", angle: true)
+        }
+        let descriptions = descriptions
+        for alternative in descriptions where !alternative.isEmpty { turnMatrix(alternative, angle: false) }
+        for alternative in descriptions {
+            for axis in 0...1 {
+                let reference = "CRPIX\(axis + 1)" + alternative
+                // What is there but is no number stays as it is, for the next reader to refuse.
+                if !contains(reference) || real(reference) != nil { set(reference, .real(lengths[axis] + 1 - (real(reference) ?? 0))) }
+            }
+        }
+        changePositions(disk) { position, axis in lengths[axis] - 1 - position }
+    }
+
+    /// Turns the matrix of one description; where there is none, by `CROTA2` if that is allowed, else by `PCi_i`.
+    private mutating func turnMatrix(_ alternative: String, angle: Bool) {
+        let rotation = ["PC1_1", "PC1_2", "PC2_1", "PC2_2"].map { $0 + alternative },
+            full = ["CD1_1", "CD1_2", "CD2_1", "CD2_2"].map { $0 + alternative }
+        let hasRotation = rotation.contains { contains($0) }, hasFull = full.contains { contains($0) }
+        if hasRotation || (!hasFull && !angle) {
+            // Absent elements are those of the unit matrix.
+            for keyword in [rotation[0], rotation[3]] where !contains(keyword) { set(keyword, .real(1)) }
+        }
+        for keyword in rotation + full { if let value = real(keyword) { set(keyword, .real(value == 0 ? 0 : -value)) } }
+        if angle, contains("CROTA2") ? real("CROTA2") != nil : !hasRotation && !hasFull {
+            set("CROTA2", .real(FITSHeader.turned(real("CROTA2") ?? 0)))
+        }
+    }
+
+    /// An angle in degrees half a turn further.
+    private static func turned(_ angle: Double) -> Double { angle > 0 ? angle - 180 : angle + 180 }
 
     /// What instruments state about the grid besides the world coordinates. MDI: image scale, centre and radius of the fitted limb, radius of the
     /// crop; HMI: `IMSCL_MP`; Mount Wilson: `R0`, `DXB_IMG`, `DYB_IMG`.
@@ -39,14 +81,21 @@ extension FITSHeader {
                 setOrRemove(keyword, agrees(value, disk?.radius) ? value * scale : keyword == "R_SUN" ? disk.map { $0.radius * scale } : nil)
             }
         }
+        changePositions(disk) { position, axis in (position + 0.5 - offset[axis]) * scale - 0.5 }
+        if offset != .zero { for keyword in ["XCEN", "YCEN"] { remove(keyword) } }  // the coordinates of the old centre
+    }
+
+    /// Gives keywords with positions in pixels what `change` makes of them, counted from 0; those that contradict the disk go.
+    private mutating func changePositions(
+        _ disk: (centre: SIMD2<Double>, radius: Double)?, _ change: (_ position: Double, _ axis: Int) -> Double
+    ) {
         for (keyword, axis, origin) in FITSHeader.positions {
             guard let value = real(keyword) else { continue }
             let isSunCentre = keyword == "X0" || keyword == "Y0"
             let old = disk.map { $0.centre[axis] }
             let position = old.map { abs(value - origin - $0) <= 2 } ?? true ? value - origin : isSunCentre ? old : nil
-            setOrRemove(keyword, position.map { ($0 + 0.5 - offset[axis]) * scale - 0.5 + origin })
+            setOrRemove(keyword, position.map { change($0, axis) + origin })
         }
-        if offset != .zero { for keyword in ["XCEN", "YCEN"] { remove(keyword) } }  // the coordinates of the old centre
     }
 
     private mutating func setOrRemove(_ keyword: String, _ value: Double?) {
@@ -55,8 +104,7 @@ extension FITSHeader {
 
     /// `CRPIXn`, `CDELTn` and `CDi_j` of the primary and all alternative descriptions; `PCi_j` does not change.
     private mutating func changeWorldCoordinates(offset: SIMD2<Double>, scale: Double) {
-        for alternative in [""] + (UInt8(ascii: "A")...UInt8(ascii: "Z")).map({ String(UnicodeScalar($0)) }) {
-            guard ["CRPIX1", "CDELT1", "CD1_1", "CD1_2", "CTYPE1", "CRVAL1"].contains(where: { contains($0 + alternative) }) else { continue }
+        for alternative in descriptions {
             let hasMatrix = contains("CD1_1" + alternative) || contains("CD1_2" + alternative)
             for axis in 0...1 {
                 let reference = "CRPIX\(axis + 1)" + alternative, increment = "CDELT\(axis + 1)" + alternative
@@ -71,5 +119,16 @@ extension FITSHeader {
                 }
             }
         }
+    }
+
+    /// What the keywords of each description of the grid end with: nothing for the primary one, a letter for alternative ones.
+    private var descriptions: [String] {
+        let stems: Set<Substring> = ["CRPIX1", "CDELT1", "CD1_1", "CD1_2", "CTYPE1", "CRVAL1"]
+        var found: Set<String> = []
+        for card in cards {
+            if stems.contains(Substring(card.keyword)) { found.insert("") }
+            if let last = card.keyword.last, last.isLetter, stems.contains(card.keyword.dropLast()) { found.insert(String(last)) }
+        }
+        return found.sorted()
     }
 }

@@ -13,10 +13,25 @@ public struct FITSImage: Sendable {
     public var hdu: Int
 }
 
+/// A two-dimensional image of a FITS file whose pixels are still to be read.
+package struct FITSPlane: Sendable {
+    package let header: FITSHeader
+    package let width: Int, height: Int
+    package let hdu: Int
+    let axisCount: Int
+    /// Whether pixels are stored as integers.
+    let isInteger: Bool
+    /// A value that stands for none; NaN if there is no such value.
+    let fill: Float
+}
+
 /// A FITS file open for reading: images plain or tile-compressed, also in a file that is gzip-compressed as a whole.
 ///
 /// Not for use by two threads at a time; open one for each thread.
 public final class FITSFile {
+    /// Whether several threads may read files, one each: whether cfitsio was built for that.
+    package static let allowsThreads = fits_is_reentrant() != 0
+
     /// What a header and data unit holds.
     public enum Content: Sendable, Equatable {
         /// An image with the lengths of its axes, the fastest first; empty where there are no pixels.
@@ -27,10 +42,15 @@ public final class FITSFile {
     public let url: URL
     private let handle: UnsafeMutablePointer<fitsfile>
     private let structure: FITSStructure
+    /// In use as long as the file is.
+    private let bytes: FileBytes?
 
     /// Opens the file of exactly that name (no brackets or filters in it mean anything).
     /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it is a folder, empty or no FITS file.
-    public init(reading url: URL) throws {
+    public convenience init(reading url: URL) throws { try self.init(reading: url, bytes: nil) }
+
+    /// Opens a file whose bytes are in memory already, if given, and not compressed as a whole.
+    package init(reading url: URL, bytes: FileBytes?) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
             throw Failure(.missingInput, "there is no such file", at: url.path, remedy: "check the path")
@@ -47,13 +67,18 @@ public final class FITSFile {
         ffcmsg()  // fits_clear_errmsg
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
-        ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
+        if let bytes, bytes.all.starts(with: Array("SIMPLE  =".utf8)) {
+            ffomem(&opened, "memory", READONLY, bytes.start, bytes.count, 0, nil, &status)  // fits_open_memfile
+        } else {
+            ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
+        }
         guard status == 0, let opened else {
             throw fitsFailure(
                 .badData, "cannot be read as FITS", status: status, at: url.path, expected: "a FITS file, which begins with SIMPLE",
                 remedy: "check that it was fetched whole and is no web page or text")
         }
         self.url = url
+        self.bytes = bytes
         handle = opened
     }
 
@@ -73,20 +98,16 @@ public final class FITSFile {
     /// The first image with two axes; axes of length 1 beyond the second are dropped.
     /// - Throws: `Failure` (`.badData`) if there is none, if it is larger than the file can hold or cut short, or if it has not one pixel with a
     ///   value.
-    public func firstImage() throws -> FITSImage {
+    public func firstImage() throws -> FITSImage { try image(firstPlane()) }
+
+    /// Where the first image with two axes stands, with its header; its pixels are not read yet.
+    /// - Throws: `Failure` (`.badData`) if there is none, or if it is larger than the file can hold or cut short.
+    package func firstPlane() throws -> FITSPlane {
         var seen: [String] = []
         var hdu = 0
         while try move(to: hdu) {
             switch try content() {
-            case .image(let axes) where FITSFile.isPlane(axes):
-                let image = try readImage(axes)
-                guard image.image.pixels.contains(where: \.isFinite) else {
-                    throw Failure(
-                        .badData, "no pixel has a value", at: location, expected: "an image with data",
-                        found: "\(image.image.pixels.count) undefined pixels",
-                        remedy: "leave the file out")
-                }
-                return image
+            case .image(let axes) where FITSFile.isPlane(axes): return try plane(axes)
             case .image(let axes): if !axes.isEmpty { seen.append("HDU \(hdu) of \(axes.map(String.init).joined(separator: " × ")) pixels") }
             case .table: seen.append("a table in HDU \(hdu)")
             }
@@ -95,6 +116,48 @@ public final class FITSFile {
         throw Failure(
             .badData, "holds no two-dimensional image", at: url.path, expected: "an image with 2 axes",
             found: seen.isEmpty ? "headers without data" : seen.joined(separator: ", "), remedy: "give a file with one magnetogram")
+    }
+
+    /// All pixels of an image.
+    /// - Throws: `Failure` (`.badData`) if they cannot be read, or if not one has a value.
+    package func image(_ plane: FITSPlane) throws -> FITSImage {
+        let pixels = try [Float](unsafeUninitializedCapacity: plane.width * plane.height) { buffer, initialized in
+            guard let start = buffer.baseAddress else { return }
+            try read(0..<plane.height, of: plane, into: start)
+            initialized = buffer.count
+        }
+        guard pixels.contains(where: \.isFinite) else {
+            throw Failure(
+                .badData, "no pixel has a value", at: location, expected: "an image with data", found: "\(pixels.count) undefined pixels",
+                remedy: "leave the file out")
+        }
+        return FITSImage(
+            image: Image(width: plane.width, height: plane.height, pixels: pixels), header: plane.header, name: plane.header.string("EXTNAME"),
+            hdu: plane.hdu)
+    }
+
+    /// Physical values of some rows of an image, from the lowest on; NaN where the file says that there is none.
+    /// - Parameter target: room for `rows.count` × `plane.width` values, which need not be initialised.
+    /// - Throws: `Failure` (`.badData`) if they cannot be read.
+    /// - Precondition: the image has these rows.
+    package func read(_ rows: Range<Int>, of plane: FITSPlane, into target: UnsafeMutablePointer<Float>) throws {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= plane.height, "rows \(rows) of an image of \(plane.height)")
+        let count = rows.count * plane.width
+        guard try move(to: plane.hdu), count > 0 else { return }
+        var first = [Int64](repeating: 1, count: plane.axisCount)
+        first[1] = Int64(rows.lowerBound + 1)
+        var none = Float.nan
+        var (anyNone, status): (CInt, CInt) = (0, 0)
+        ffgpxvll(handle, TFLOAT, &first, Int64(count), &none, target, &anyNone, &status)  // fits_read_pixll
+        guard status == 0 else {
+            throw fitsFailure(
+                .badData, "the pixels cannot be read", status: status, at: location, expected: "\(plane.width) × \(plane.height) pixels",
+                remedy: "fetch the file again")
+        }
+        // Of integers cfitsio has made NaN of what has no value; nothing is infinite.
+        if plane.isInteger, plane.fill.isNaN { return }
+        let fill = plane.fill
+        for index in 0..<count where !(abs(target[index]) < .infinity && target[index] != fill) { target[index] = .nan }
     }
 
     /// The image whose `EXTNAME` is `name` (case does not matter); nil if there is no such extension.
@@ -107,7 +170,7 @@ public final class FITSFile {
             guard case .image(let axes) = try content(), FITSFile.isPlane(axes) else {
                 throw Failure(.badData, "the extension \(name) is not an image with 2 axes", at: location)
             }
-            return try readImage(axes)
+            return try image(plane(axes))
         }
         return nil
     }
@@ -170,29 +233,17 @@ extension FITSFile {
         return .image(axes: axes.map(Int.init))
     }
 
-    private func readImage(_ axes: [Int]) throws -> FITSImage {
+    private func plane(_ axes: [Int]) throws -> FITSPlane {
         let header = try header()
-        let count = try pixelCount(axes, header)
-        var first = [Int64](repeating: 1, count: axes.count)
-        var none = Float.nan
-        var (anyNone, status): (CInt, CInt) = (0, 0)
-        let pixels = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            buffer.initialize(repeating: .nan)
-            ffgpxvll(handle, TFLOAT, &first, Int64(count), &none, buffer.baseAddress, &anyNone, &status)  // fits_read_pixll
-            initialized = count
-        }
-        guard status == 0 else {
-            throw fitsFailure(
-                .badData, "the pixels cannot be read", status: status, at: location, expected: "\(axes[0]) × \(axes[1]) pixels",
-                remedy: "fetch the file again")
-        }
-        var image = Image(width: axes[0], height: axes[1], pixels: pixels)
-        removeFill(&image, header)
-        return FITSImage(image: image, header: header, name: header.string("EXTNAME"), hdu: hduNumber - 1)
+        try checkSize(axes, header)
+        let bits = FITSFile.bits(header)
+        return FITSPlane(
+            header: header, width: axes[0], height: axes[1], hdu: hduNumber - 1, axisCount: axes.count, isInteger: bits > 0,
+            fill: FITSFile.fill(header, bits: bits))
     }
 
-    /// The number of pixels, after checking that the file is large enough to hold them, so that a corrupt header cannot ask for absurd memory.
-    private func pixelCount(_ axes: [Int], _ header: FITSHeader) throws -> Int {
+    /// Checks that the file is large enough to hold the pixels, so that a corrupt header cannot ask for absurd memory.
+    private func checkSize(_ axes: [Int], _ header: FITSHeader) throws {
         var (dataStart, status) = (Int64(0), CInt(0))
         ffghadll(handle, nil, &dataStart, nil, &status)  // fits_get_hduaddrll
         let available = Int(handle.pointee.Fptr.pointee.filesize - dataStart)
@@ -212,26 +263,24 @@ extension FITSFile {
                 .badData, "the header asks for more pixels than the file can hold", at: location, expected: "at most 2048 pixels a byte",
                 found: "\(shape) pixels in \(available) bytes", remedy: "fetch the file again")
         }
-        return count
     }
 
-    /// Makes NaN of infinite values, and of the most negative integer of an image of signed integers that names no `BLANK`.
+    /// What stands for no value besides NaN, infinity and `BLANK`: the most negative integer of an image of signed integers that names no `BLANK`. NaN if
+    /// there is no such value.
     ///
     /// That integer has no positive counterpart, so no signed measurement takes it; programs use it for "no data" whether or not they say so
     /// (Mount Wilson magnetograms of the 1990s do: −32768 × 0.05 G off the disk). With a `BZERO` that makes the integers unsigned it is a value like
     /// any other.
-    private func removeFill(_ image: inout Image, _ header: FITSHeader) {
-        let isCompressed = header.logical("ZIMAGE") == true
-        let bits = header.integer(isCompressed ? "ZBITPIX" : "BITPIX") ?? -32
+    private static func fill(_ header: FITSHeader, bits: Int) -> Float {
         let zero = header.real("BZERO") ?? 0
-        var fill = Float.nan
-        if bits == 16 || bits == 32, !header.contains("BLANK"), !header.contains("ZBLANK"),
+        guard bits == 16 || bits == 32, !header.contains("BLANK"), !header.contains("ZBLANK"),
             abs(zero) < Double(sign: .plus, exponent: bits - 1, significand: 1)
-        {
-            fill = Float(-Double(sign: .plus, exponent: bits - 1, significand: 1) * (header.real("BSCALE") ?? 1) + zero)
-        }
-        image.pixels.withUnsafeMutableBufferPointer { pixels in
-            for index in pixels.indices where !pixels[index].isFinite || pixels[index] == fill { pixels[index] = .nan }
-        }
+        else { return .nan }
+        return Float(-Double(sign: .plus, exponent: bits - 1, significand: 1) * (header.real("BSCALE") ?? 1) + zero)
+    }
+
+    /// `BITPIX`, negative for floating point.
+    private static func bits(_ header: FITSHeader) -> Int {
+        header.integer(header.logical("ZIMAGE") == true ? "ZBITPIX" : "BITPIX") ?? -32
     }
 }

@@ -6,34 +6,23 @@ extension FITSHeader {
     ///
     /// `DATARMS` is the standard deviation (of a sample, by n − 1), `DATAKURT` the excess kurtosis, `TOT_FLUX` the sum of absolute values in Gauss,
     /// as HMI and MDI define them.
-    public mutating func updateStatistics(of image: Image) {
+    public mutating func updateStatistics(of image: Image) { updateStatistics(PixelStatistics(of: image), pixels: image.pixels.count) }
+
+    /// The same, of an image of so many pixels whose statistics are known.
+    package mutating func updateStatistics(_ known: PixelStatistics, pixels: Int) {
         for keyword in FITSHeader.otherStatistics { remove(keyword) }
-        var (count, sum, absolute) = (0.0, 0.0, 0.0)
-        var (least, greatest) = (Float.infinity, -Float.infinity)
-        for value in image.pixels where value.isFinite {
-            count += 1
-            sum += Double(value)
-            absolute += Double(abs(value))
-            (least, greatest) = (min(least, value), max(greatest, value))
-        }
-        let mean = sum / count
-        var (second, third, fourth) = (0.0, 0.0, 0.0)
-        for value in image.pixels where value.isFinite {
-            let deviation = Double(value) - mean
-            second += deviation * deviation
-            third += deviation * deviation * deviation
-            fourth += deviation * deviation * deviation * deviation
-        }
-        let variance = second / count, deviation = (second / (count - 1)).squareRoot()
+        let (count, mean, absolute) = (Double(known.count), known.mean, known.unsignedSum)
+        let (variance, third, fourth) = known.moments
+        let deviation = (variance * count / (count - 1)).squareRoot()
         let statistics: [(String, Double)] = [
-            ("DATAMIN", Double(least)), ("_DATAMIN", Double(least)), ("DATAMAX", Double(greatest)), ("_DATAMAX", Double(greatest)),
+            ("DATAMIN", known.minimum), ("_DATAMIN", known.minimum), ("DATAMAX", known.maximum), ("_DATAMAX", known.maximum),
             ("DATAMEAN", mean),
-            ("DATARMS", deviation), ("DATA_RMS", deviation), ("DATASKEW", third / count / (variance * variance.squareRoot())),
-            ("DATAKURT", fourth / count / (variance * variance) - 3), ("TOT_FLUX", absolute), ("AVG_FLUX", absolute / count), ("MEAN_FLD", mean),
+            ("DATARMS", deviation), ("DATA_RMS", deviation), ("DATASKEW", third / (variance * variance.squareRoot())),
+            ("DATAKURT", fourth / (variance * variance) - 3), ("TOT_FLUX", absolute), ("AVG_FLUX", absolute / count), ("MEAN_FLD", mean),
         ]
         // An image without a value, or of one value alone, has no statistics of some kinds; they become undefined.
         for (keyword, value) in statistics where contains(keyword) { set(keyword, .real(value)) }
-        for (keyword, value) in [("DATAVALS", Int(count)), ("NPIXFLUX", Int(count)), ("MISSVALS", image.pixels.count - Int(count))]
+        for (keyword, value) in [("DATAVALS", known.count), ("NPIXFLUX", known.count), ("MISSVALS", pixels - known.count)]
         where contains(keyword) {
             set(keyword, .integer(value))
         }

@@ -19,25 +19,33 @@ public enum FITSWriter {
         guard overwrite || !FileManager.default.fileExists(atPath: url.path) else {
             throw Failure(.cannotWrite, "exists already", at: url.path, remedy: "choose another name or allow overwriting")
         }
-        try writeAtomically(to: url) { temporary in
-            try? FileManager.default.removeItem(at: temporary)
-            ffcmsg()  // fits_clear_errmsg
-            var opened: UnsafeMutablePointer<fitsfile>?
-            var status: CInt = 0
-            ffdkinit(&opened, temporary.path, &status)  // fits_create_diskfile: the name is taken literally
-            if let opened {
-                append(image, header, to: opened, &status)
-                for item in extensions {
-                    var header = item.header.withoutStructure()
-                    header.set("EXTNAME", .string(item.name))
-                    append(item.image, header, to: opened, &status, isNamed: true)
-                }
-                ffclos(opened, &status)  // fits_close_file
+        try writeAtomically(to: url) { try create(image, header: header, extensions: extensions, at: $0, named: url) }
+    }
+
+    /// Writes the same file at `url` at once, in place of one that is there, without waiting until the disk has it: for many files that are made safe
+    /// together afterwards.
+    /// - Parameter name: the file to name in messages, by default `url`.
+    /// - Throws: `Failure` (`.cannotWrite`).
+    package static func create(
+        _ image: Image, header: FITSHeader, extensions: [Extension] = [], at url: URL, named name: URL? = nil
+    ) throws {
+        unlink(url.path)
+        ffcmsg()  // fits_clear_errmsg
+        var opened: UnsafeMutablePointer<fitsfile>?
+        var status: CInt = 0
+        ffdkinit(&opened, url.path, &status)  // fits_create_diskfile: the name is taken literally
+        if let opened {
+            append(image, header, to: opened, &status)
+            for item in extensions {
+                var header = item.header.withoutStructure()
+                header.set("EXTNAME", .string(item.name))
+                append(item.image, header, to: opened, &status, isNamed: true)
             }
-            guard status == 0 else {
-                throw fitsFailure(
-                    .cannotWrite, "cannot be written", status: status, at: url.path, remedy: "check that the folder is writable and has space")
-            }
+            ffclos(opened, &status)  // fits_close_file
+        }
+        guard status == 0 else {
+            throw fitsFailure(
+                .cannotWrite, "cannot be written", status: status, at: (name ?? url).path, remedy: "check that the folder is writable and has space")
         }
     }
 
@@ -55,7 +63,7 @@ public enum FITSWriter {
             let start = UnsafeMutableRawPointer(mutating: pixels.baseAddress)
             _ = ffppxll(file, TFLOAT, &first, Int64(image.pixels.count), start, &status)  // fits_write_pixll
         }
-        writeChecksums(file, &status)
+        writeChecksums(file, dataSum: dataSum(image), &status)
     }
 
     /// The records of a card; one whose keyword breaks the rules becomes a comment, since nothing may read such a file.
@@ -64,20 +72,31 @@ public enum FITSWriter {
         return card.records.map { String(("COMMENT " + $0).prefix(80)) }
     }
 
-    /// As `fits_write_chksum` does (FITS Standard 4.0, appendix J), but without the time of writing in the comments.
-    private static func writeChecksums(_ file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt) {
+    /// As `fits_write_chksum` does (FITS Standard 4.0, appendix J), but without the time of writing in the comments and without reading the pixels again.
+    private static func writeChecksums(_ file: UnsafeMutablePointer<fitsfile>, dataSum: UInt, _ status: inout CInt) {
         ffpkys(file, "CHECKSUM", "0000000000000000", "HDU checksum", &status)  // fits_write_key_str
-        ffpkys(file, "DATASUM", "0", "data unit checksum", &status)
-        var (dataSum, sum): (UInt, UInt) = (0, 0)
+        ffpkys(file, "DATASUM", "\(dataSum)", "data unit checksum", &status)
         ffrdef(file, &status)  // fits_set_hdustruc
-        ffgcks(file, &dataSum, &sum, &status)  // fits_get_chksum
-        ffmkys(file, "DATASUM", "\(dataSum)", "&", &status)  // fits_modify_key_str, "&" keeps the comment
-        ffgcks(file, &dataSum, &sum, &status)
+        var (start, end): (Int64, Int64) = (0, 0)
+        ffghadll(file, &start, &end, nil, &status)  // fits_get_hduaddrll
+        ffmbyt(file, start, 0, &status)  // to the header's first byte
+        var sum = dataSum
+        ffcsum(file, CLong((end - start) / 2880), &sum, &status)  // adds blocks to the sum
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 17) { buffer in
             buffer.initialize(repeating: 0)
             guard status == 0, let text = buffer.baseAddress else { return }
             ffesum(sum, 1, text)  // fits_encode_chksum
-            ffmkys(file, "CHECKSUM", text, "&", &status)
+            ffmkys(file, "CHECKSUM", text, "&", &status)  // fits_modify_key_str, "&" keeps the comment
         }
+    }
+
+    /// The sum, in ones' complement, of the data unit's words of 32 bits; the zeros that fill it up to a whole block add nothing.
+    private static func dataSum(_ image: Image) -> UInt {
+        var sum: UInt64 = 0
+        image.pixels.withUnsafeBufferPointer { pixels in
+            for pixel in pixels { sum &+= UInt64(pixel.bitPattern) }  // 2³² pixels would fit
+        }
+        while sum >> 32 != 0 { sum = (sum & 0xFFFF_FFFF) + sum >> 32 }
+        return UInt(sum)
     }
 }

@@ -9,10 +9,8 @@ package struct FieldFingerprint: Sendable, Encodable {
     private var mean = 0.0
     /// Sum of squared deviations from the mean.
     private var squares = 0.0
-    private var greatest: Float = 0
-    /// Pixels by |B|, in classes of equal relative width 2⁻¹²: the leading 21 bits of the number.
-    private var histogram = [Int](repeating: 0, count: Int(Float.infinity.bitPattern >> 11) + 1)
-    private var below = [Int](repeating: 0, count: FieldFingerprint.limits.count)
+    private var greatest = 0.0
+    private var histogram = FieldHistogram()
     private var scales: ClosedRange<Double>?
     private var months: Set<String> = []
 
@@ -22,37 +20,35 @@ package struct FieldFingerprint: Sendable, Encodable {
     package init() {}
 
     package mutating func add(_ image: Image, arcsecPerPixel: Double?, month: String?) {
+        var histogram = FieldHistogram()
+        histogram.add(image)
+        add(FieldStatistics(of: image), histogram.data, pixels: image.pixels.count, arcsecPerPixel: arcsecPerPixel, month: month)
+    }
+
+    /// Adds a crop by what was noted of it.
+    /// - Parameters:
+    ///   - statistics: nil if no pixel has a value.
+    ///   - histogram: ``FieldHistogram/data``.
+    mutating func add(_ statistics: FieldStatistics?, _ histogram: Data, pixels: Int, arcsecPerPixel: Double?, month: String?) {
         crops += 1
-        pixels += image.pixels.count
+        self.pixels += pixels
         if let scale = arcsecPerPixel { scales = min(scales?.lowerBound ?? scale, scale)...max(scales?.upperBound ?? scale, scale) }
         if let month { months.insert(month) }
-        guard let statistics = FieldStatistics(of: image) else { return }
-        var count = 0
-        for value in image.pixels where value.isFinite {
-            let field = abs(value)
-            count += 1
-            greatest = max(greatest, field)
-            histogram[Int(field.bitPattern >> 11)] += 1
-            for (index, limit) in Self.limits.enumerated() where field < limit { below[index] += 1 }
-        }
+        guard let statistics else { return }
+        self.histogram.add(histogram)
+        greatest = max(greatest, -statistics.minimum, statistics.maximum)
         // Two sets of numbers made one (Chan, Golub & LeVeque 1979).
-        let (old, new) = (Double(known), Double(count))
+        let count = ((1 - statistics.missingFraction) * Double(pixels)).rounded()
+        let (old, new) = (Double(known), count)
         let difference = statistics.mean - mean
         mean += difference * new / (old + new)
         squares += statistics.standardDeviation * statistics.standardDeviation * new + difference * difference * old * new / (old + new)
-        known += count
+        known += Int(count)
     }
 
     /// |B| in Gauss below or at which that share of the pixels lies, to a relative 1.3e-4.
     package func percentile(_ percent: Double) -> Double {
-        guard percent < 100 else { return Double(greatest) }
-        var left = Int((percent / 100 * Double(known)).rounded(.up))
-        for (index, count) in histogram.enumerated() where count > 0 {
-            left -= count
-            // The middle of the class.
-            if left <= 0 { return Double(min(greatest, Float(bitPattern: UInt32(index) << 11 | 1 << 10))) }
-        }
-        return Double(greatest)
+        percent < 100 ? min(greatest, histogram.value(rank: Int((percent / 100 * Double(known)).rounded(.up)))) : greatest
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -78,6 +74,7 @@ package struct FieldFingerprint: Sendable, Encodable {
         try container.encode(
             Dictionary(uniqueKeysWithValues: Self.percentiles.map { (String(format: "%g", $0), percentile($0)) }), forKey: .percentiles)
         try container.encode(
-            Dictionary(uniqueKeysWithValues: zip(Self.limits, below).map { (String(format: "%g", $0), Double($1) / Double(known)) }), forKey: .below)
+            Dictionary(uniqueKeysWithValues: Self.limits.map { (String(format: "%g", $0), Double(histogram.count(below: $0)) / Double(known)) }),
+            forKey: .below)
     }
 }

@@ -19,21 +19,14 @@ package struct FieldStatistics: Sendable, Codable, Equatable {
     }
 
     /// Nil if no pixel has a value.
-    package init?(of image: Image) {
-        var (count, sum, unsigned) = (0.0, 0.0, 0.0)
-        var (least, greatest) = (Float.infinity, -Float.infinity)
-        for value in image.pixels where value.isFinite {
-            count += 1
-            sum += Double(value)
-            unsigned += Double(abs(value))
-            (least, greatest) = (min(least, value), max(greatest, value))
-        }
-        guard count > 0 else { return nil }
-        let mean = sum / count
-        var squares = 0.0
-        for value in image.pixels where value.isFinite { squares += (Double(value) - mean) * (Double(value) - mean) }
-        (minimum, maximum, self.mean, unsignedMean) = (Double(least), Double(greatest), mean, unsigned / count)
-        standardDeviation = (squares / count).squareRoot()
-        missingFraction = 1 - count / Double(image.pixels.count)
+    package init?(of image: Image) { self.init(PixelStatistics(of: image), pixels: image.pixels.count) }
+
+    /// Of an image of so many pixels whose statistics are known.
+    init?(_ known: PixelStatistics, pixels: Int) {
+        guard known.count > 0 else { return nil }
+        (minimum, maximum, mean) = (known.minimum, known.maximum, known.mean)
+        unsignedMean = known.unsignedSum / Double(known.count)
+        standardDeviation = known.moments.second.squareRoot()
+        missingFraction = 1 - Double(known.count) / Double(pixels)
     }
 }

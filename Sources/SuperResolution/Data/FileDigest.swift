@@ -6,21 +6,42 @@ import Groundwork
 /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it cannot be read.
 package func sha256(of url: URL) throws -> String {
     guard FileManager.default.fileExists(atPath: url.path) else { throw Failure(.missingInput, "there is no such file", at: url.path) }
-    func failure(_ found: String) -> Failure { Failure(.badData, "the file cannot be read", at: url.path, found: found) }
-    guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else { throw failure("no SHA-256 in libcrypto") }
-    defer { EVP_MD_CTX_free(context) }
-    do {
-        let handle = try FileHandle(forReadingFrom: url)
-        while let piece = try handle.read(upToCount: 1 << 20), !piece.isEmpty {
-            guard piece.withUnsafeBytes({ EVP_DigestUpdate(context, $0.baseAddress, $0.count) }) == 1 else { throw failure("an error of libcrypto") }
+    let descriptor = open(url.path, O_RDONLY)
+    func unreadable() -> Failure { Failure(.badData, "the file cannot be read", at: url.path, found: String(cString: strerror(errno))) }
+    guard descriptor >= 0 else { throw unreadable() }
+    defer { close(descriptor) }
+    return try withUnsafeTemporaryAllocation(byteCount: 1 << 17, alignment: 64) { piece in
+        try sha256 {
+            while true {
+                let count = read(descriptor, piece.baseAddress, piece.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { throw unreadable() }
+                return count == 0 ? nil : UnsafeRawBufferPointer(rebasing: piece[..<count])
+            }
         }
-    } catch let failure as Failure {
-        throw failure
-    } catch {
-        throw failure(error.localizedDescription)
+    }
+}
+
+/// The SHA-256 of bytes in hexadecimal.
+func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
+    var rest: UnsafeRawBufferPointer? = bytes
+    return try sha256 {
+        defer { rest = nil }
+        return rest
+    }
+}
+
+/// The SHA-256 of pieces, which come until there is none.
+private func sha256(_ next: () throws -> UnsafeRawBufferPointer?) throws -> String {
+    func failure() -> Failure { Failure(.other, "libcrypto cannot compute a SHA-256") }
+    guard let context = EVP_MD_CTX_new() else { throw failure() }
+    defer { EVP_MD_CTX_free(context) }
+    guard EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else { throw failure() }
+    while let piece = try next() {
+        guard EVP_DigestUpdate(context, piece.baseAddress, piece.count) == 1 else { throw failure() }
     }
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var length: UInt32 = 0
-    guard EVP_DigestFinal_ex(context, &digest, &length) == 1 else { throw failure("an error of libcrypto") }
+    guard EVP_DigestFinal_ex(context, &digest, &length) == 1 else { throw failure() }
     return digest.prefix(Int(length)).map { String(format: "%02x", $0) }.joined()
 }

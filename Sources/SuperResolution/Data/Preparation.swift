@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 import SolarImage
 
-/// Training, validation and test crops of a set of magnetograms: decided here, then described or written.
+/// Training, validation and test crops of a set of magnetograms: decided here, then described, or put in their places.
 package struct Preparation: Sendable {
     package let options: PreparationOptions
     package let survey: PreparationSurvey
@@ -14,106 +14,90 @@ package struct Preparation: Sendable {
         split = PreparationSplit(survey.sources, options: options)
     }
 
-    /// What was written.
-    package struct Outcome: Sendable {
-        package var crops: [PreparationPart: Int] = [:]
-        /// Files that could be read at first, but not again.
-        package var failures: [Failure] = []
-    }
-
-    /// Writes crops, manifest, fingerprint, configuration and, if asked for, pictures. One source is in memory at a time.
-    /// - Parameters:
-    ///   - inputs: as the user named them, for the record.
-    ///   - report: called before each source with its index.
-    /// - Throws: `Failure`: `.cannotWrite`; `.interrupted` once `isCancelled` says so, with all crops so far in the manifest.
-    package func write(
-        to folder: PreparedFolder, inputs: [String], report: (_ source: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
-    ) throws -> Outcome {
-        try folder.create(withPreviews: options.previews)
-        let manifest = try ManifestWriter(folder.manifest)
-        var rejections = survey.rejections[...]
-        func writeRejections(before number: Int) throws {
-            while let rejection = rejections.first, rejection.number < number {
-                try manifest.append(ManifestRejection(source: rejection.url.path, rejected: rejection.reason))
-                rejections.removeFirst()
-            }
+    /// Puts the crops of a staging folder into their parts, in place of former ones, and writes manifest, fingerprint and configuration. If that is
+    /// interrupted, it can be done again.
+    /// - Parameter inputs: as the user named them, for the record.
+    /// - Returns: how many crops each part has.
+    /// - Throws: `Failure` (`.cannotWrite`).
+    package func write(_ staging: PreparationStaging, to folder: PreparedFolder, inputs: [String]) throws -> [PreparationPart: Int] {
+        let crops = plan()
+        let fingerprint = try fingerprint(crops, staging)
+        try folder.clear(but: crops.map(\.output), previews: options.previews ? crops.map(\.preview) : [])
+        for crop in crops {
+            try folder.move(staging.file(crop.source.number, crop.index, "fits"), to: crop.output)
+            if options.previews { try folder.move(staging.file(crop.source.number, crop.index, "png"), to: crop.preview) }
         }
-        let parts = split.partOfSource
-        var names = NameList()
-        var fingerprint = FieldFingerprint()
-        var outcome = Outcome()
-        for (index, source) in survey.sources.enumerated() {
-            report(index)
-            try writeRejections(before: source.number)
-            let part = parts[index] ?? .train
-            do {
-                for crop in try crops(of: source) {
-                    if isCancelled() {
-                        throw Failure(
-                            .interrupted, "interrupted; the crops so far are in the manifest", at: folder.url.path,
-                            remedy: "add --overwrite to start anew")
-                    }
-                    let name = names.next(Self.name(of: crop.frame, in: source))
-                    try write(crop, of: source, as: name, part, to: folder, manifest)
-                    if part == .train { fingerprint.add(crop.map.image, arcsecPerPixel: source.arcsecPerPixel, month: source.month) }
-                    outcome.crops[part, default: 0] += 1
-                }
-            } catch let failure as Failure where [.badData, .missingInput].contains(failure.category) {
-                outcome.failures.append(failure)
-                try manifest.append(
-                    ManifestRejection(
-                        source: source.url.path, rejected: PreparationRejection(number: source.number, url: source.url, failure: failure).reason))
-            }
-        }
-        try writeRejections(before: .max)
+        sync()  // until the disk has all crops
         try writeAtomically(try jsonText(fingerprint, isIndented: true) + "\n", to: folder.fingerprint)
         try writeAtomically(options.yaml(inputs: inputs), to: folder.configuration)
-        return outcome
+        try writeAtomically(try manifest(crops), to: folder.manifest)
+        staging.discard()
+        return Dictionary(grouping: crops, by: \.part).mapValues(\.count)
     }
 
-    private struct Crop {
-        let frame: CropFrame
-        let map: Magnetogram
-        let statistics: FieldStatistics
+    /// A crop that is in a part.
+    private struct Planned {
+        let source: PreparationSource
+        let index: Int
+        let part: PreparationPart
+        let name: String
+
+        var crop: PreparationCrop { source.crops[index] }
+        var output: String { "\(part.rawValue)/\(name).fits" }
+        var preview: String { "\(name).png" }
     }
 
-    /// All crops of a source, read again.
-    private func crops(of source: PreparationSource) throws -> [Crop] {
-        let map = try Magnetogram(reading: source.url)
-        guard map.image.width == source.width, map.image.height == source.height else {
-            throw Failure(
-                .badData, "the file has changed while it was prepared", at: source.url.path, expected: "\(source.width) × \(source.height) pixels",
-                found: "\(map.image.width) × \(map.image.height)", remedy: "prepare the files when nothing writes to them")
+    private func plan() -> [Planned] {
+        let parts = split.partOfCrop
+        var names = NameList()
+        return split.items.compactMap { item in
+            let source = survey.sources[item.source]
+            guard let part = parts[item] else { return nil }
+            return Planned(source: source, index: item.crop, part: part, name: names.next(Self.name(of: source.crops[item.crop].frame, in: source)))
         }
-        return try source.crops.map { frame in
-            var crop = map.cropped(x: frame.x, y: frame.y, width: frame.width, height: frame.height)
-            guard let statistics = FieldStatistics(of: crop.image) else {
-                throw Failure(.badData, "no pixel of a crop has a value", at: source.url.path)
+    }
+
+    private func fingerprint(_ crops: [Planned], _ staging: PreparationStaging) throws -> FieldFingerprint {
+        var fingerprint = FieldFingerprint()
+        for planned in crops where planned.part == .train {
+            let file = staging.file(planned.source.number, planned.index, "histogram")
+            let histogram: Data
+            do {
+                histogram = try Data(contentsOf: file)
+            } catch {
+                throw Failure(
+                    .cannotWrite, "an unfinished run is incomplete", at: file.path, found: error.localizedDescription,
+                    remedy: "add --overwrite to start anew")
             }
-            // Other units were converted when the file was read.
-            crop.header.remove("_BUNIT")
-            crop.header.set("BUNIT", .string("Gauss"))
-            crop.header.addHistory(
-                "sr \(programVersion) prepare: columns \(frame.x) to \(frame.x + frame.width - 1), rows \(frame.y) to \(frame.y + frame.height - 1) "
-                    + "(from 0) of \(source.url.lastPathComponent), as 32-bit floats in Gauss; SHA-256 of the source \(source.sha256)")
-            return Crop(frame: frame, map: crop, statistics: statistics)
+            fingerprint.add(
+                planned.crop.statistics, histogram, pixels: planned.crop.pixels, arcsecPerPixel: planned.source.arcsecPerPixel,
+                month: planned.source.month)
         }
+        return fingerprint
     }
 
-    private func write(
-        _ crop: Crop, of source: PreparationSource, as name: String, _ part: PreparationPart, to folder: PreparedFolder, _ manifest: ManifestWriter
-    ) throws {
-        let frame = crop.frame
-        try FITSWriter.write(crop.map.image, header: crop.map.header, to: folder.part(part).appendingPathComponent("\(name).fits"), overwrite: true)
-        if options.previews {
-            try MagnetogramFigure([.init(crop.map)], title: name).write(to: folder.previews.appendingPathComponent("\(name).png"), overwrite: true)
+    /// All lines, in the order of the inputs.
+    private func manifest(_ crops: [Planned]) throws -> String {
+        var lines: [(number: Int, text: String)] = []
+        for planned in crops {
+            lines.append((planned.source.number, try jsonText(ManifestCrop(planned.crop, of: planned.source, planned.part, planned.output))))
         }
-        try manifest.append(
-            ManifestCrop(
-                output: "\(part.rawValue)/\(name).fits", source: source.url.path, sha256: source.sha256, split: part,
-                region: source.regions.map(\.description), instrument: source.instrument, time: source.time?.description, x: frame.x, y: frame.y,
-                width: frame.width, height: frame.height, arcsecPerPixel: source.arcsecPerPixel, quality: source.quality, statistics: crop.statistics)
-        )
+        for (item, reason) in split.leftOut.sorted(by: { $0.key < $1.key }) {
+            let place = split.items[item], source = survey.sources[place.source], frame = source.crops[place.crop].frame
+            let text = "its crop at column \(frame.x), row \(frame.y): \(reason)"
+            lines.append((source.number, try jsonText(ManifestRejection(source: source.url.path, rejected: text))))
+        }
+        for source in survey.sources {
+            for refusal in source.refusals {
+                let text = "its crop at column \(refusal.frame.x), row \(refusal.frame.y): \(refusal.reason)"
+                lines.append((source.number, try jsonText(ManifestRejection(source: source.url.path, rejected: text))))
+            }
+        }
+        for rejection in survey.rejections {
+            lines.append((rejection.number, try jsonText(ManifestRejection(source: rejection.url.path, rejected: rejection.reason))))
+        }
+        let order = lines.indices.sorted { (lines[$0].number, $0) < (lines[$1].number, $1) }
+        return order.map { lines[$0].text + "\n" }.joined()
     }
 
     /// The source's name without its ending, and the crop's place if it is not the whole map.
@@ -135,6 +119,17 @@ package struct Preparation: Sendable {
             }
             return candidate
         }
+    }
+}
+
+extension ManifestCrop {
+    fileprivate init(_ crop: PreparationCrop, of source: PreparationSource, _ part: PreparationPart, _ output: String) {
+        self.init(
+            output: output, source: source.url.path, sha256: source.sha256, split: part, region: crop.regions.map(\.description),
+            instrument: source.instrument, time: source.time?.description, x: crop.frame.x, y: crop.frame.y, width: crop.frame.width,
+            height: crop.frame.height, turned: source.isTurned, mu: crop.mu,
+            carrington: crop.footprint.map { [$0.longitude, $0.latitude] }, arcsecPerPixel: source.arcsecPerPixel, quality: source.quality,
+            statistics: crop.statistics, pair: crop.pair)
     }
 }
 

@@ -10,52 +10,38 @@ package struct ManifestCrop: Sendable, Codable, Equatable {
     /// Of the source's bytes.
     package var sha256: String
     package var split: PreparationPart
-    /// All that the source shows, such as `HARP 1449`, `NOAA 11429`.
+    /// All that it shows, such as `HARP 1449`, `NOAA 11429`.
     package var region: [String]
     package var instrument: Instrument
     /// ISO 8601, UTC.
     package var time: String?
-    /// The crop's lowest left pixel in the source, from 0.
+    /// The crop's lowest left pixel in the source, from 0, in the source turned by 180° where ``turned`` says so.
     package var x, y: Int
     package var width, height: Int
+    /// Whether the source is upside down, and the crop was turned upright.
+    package var turned: Bool
+    /// μ of the crop's centre.
+    package var mu: Double?
+    /// Carrington longitude and latitude of the crop's centre in degrees.
+    package var carrington: [Double]?
     package var arcsecPerPixel: Double?
     /// `QUALITY` of the source.
     package var quality: UInt32?
     package var statistics: FieldStatistics
+    /// How the extension `LR` goes with the crop, if it has one.
+    package var pair: PairStatistics?
 
     package enum CodingKeys: String, CodingKey {
-        case output, source, sha256, split, region, instrument, time, x, y, width, height, quality, statistics
+        case output, source, sha256, split, region, instrument, time, x, y, width, height, turned, mu, carrington, quality, statistics, pair
         case arcsecPerPixel = "arcsec_per_pixel"
     }
 }
 
-/// A line of `manifest.jsonl` for a file that was left out.
+/// A line of `manifest.jsonl` for a file, or a crop of one, that was left out.
 package struct ManifestRejection: Sendable, Codable, Equatable {
     package var source: String
     /// The reason.
     package var rejected: String
-}
-
-/// `manifest.jsonl`, written line by line.
-struct ManifestWriter {
-    private let url: URL
-    private let handle: FileHandle
-
-    /// Begins an empty manifest.
-    /// - Throws: `Failure` (`.cannotWrite`).
-    init(_ url: URL) throws {
-        try writeAtomically("", to: url)
-        guard let handle = FileHandle(forWritingAtPath: url.path) else { throw Failure(.cannotWrite, "cannot be written", at: url.path) }
-        (self.url, self.handle) = (url, handle)
-    }
-
-    func append(_ line: some Encodable) throws {
-        do {
-            try handle.write(contentsOf: Data((try jsonText(line) + "\n").utf8))
-        } catch {
-            throw Failure(.cannotWrite, "cannot be written", at: url.path, found: error.localizedDescription)
-        }
-    }
 }
 
 /// JSON on one line with its keys in alphabetical order, or indented.

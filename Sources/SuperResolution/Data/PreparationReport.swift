@@ -7,6 +7,11 @@ extension Preparation {
         let (sources, rejections) = (survey.sources, survey.rejections)
         var lines = ["\(sources.count + rejections.count) files: \(sources.count) to prepare, \(rejections.count) left out"]
         if !sources.isEmpty { lines += description(of: sources) + [""] + splitTable }
+        if !split.leftOut.isEmpty {
+            let reasons = Dictionary(grouping: split.leftOut.values) { $0 }.map { ($0.key, $0.value.count) }.sorted { (-$0.1, $0.0) < (-$1.1, $1.0) }
+            lines += ["", "crops left out"] + reasons.prefix(20).map { "  \($0.1): \($0.0)" }
+            if reasons.count > 20 { lines.append("  \(reasons.dropFirst(20).reduce(0) { $0 + $1.1 }) for other reasons") }
+        }
         if !rejections.isEmpty { lines += ["", "left out"] + rejections.map { "  \($0.url.path): \($0.reason)" } }
         return lines.joined(separator: "\n")
     }
@@ -22,10 +27,11 @@ extension Preparation {
         let range = scales.first.flatMap { first in scales.last.map { String(format: "%.4g … %.4g arcsec", first, $0) } }
         let span = times.first.flatMap { first in times.last.map { "\(first.description.prefix(10)) … \($0.description.prefix(10))" } }
         let size = sizes.first.flatMap { first in sizes.last.map { "\(first.width) × \(first.height) … \($0.width) × \($0.height)" } }
-        // One name for a region, though its maps may know several.
-        let regions = Dictionary(grouping: sources.compactMap(\.regions.first)) { $0 }.sorted { $0.key < $1.key }
+        // One name for a region, though its maps may know several; of a full disk all.
+        let shownRegions = sources.map { source in source.regions.first.map { [$0] } ?? source.crops.flatMap(\.regions) }
+        let regions = Dictionary(grouping: shownRegions.flatMap(\.self)) { $0 }.sorted { $0.key < $1.key }
         let shown = regions.prefix(40).map { "\($0.key) (\($0.value.count))" } + (regions.count > 40 ? ["and \(regions.count - 40) more"] : [])
-        let known = sources.count { !$0.regions.isEmpty }
+        let known = shownRegions.count { !$0.isEmpty }
         return [
             "instruments  \(counts(sources.map(\.instrument.rawValue)))",
             "pixels       \(range ?? "of unknown scale")\(range == nil ? "" : untold(scales.count))",
@@ -36,7 +42,9 @@ extension Preparation {
     }
 
     private var splitTable: [String] {
-        let total = max(1, survey.sources.reduce(0) { $0 + $1.pixels })
+        func pixels(_ item: Int) -> Int { survey.sources[split.items[item].source].crops[split.items[item].crop].pixels }
+        let kept = split.groups.map { $0.filter { split.leftOut[$0] == nil } }
+        let total = max(1, kept.joined().reduce(0) { $0 + pixels($1) })
         let unit = options.splitBy == .region ? "regions apart" : options.splitBy == .month ? "months apart" : "file by file"
         func row(_ cells: [String]) -> String {
             cells.enumerated().map { index, cell in
@@ -45,12 +53,11 @@ extension Preparation {
             }.joined()
         }
         let rows = PreparationPart.allCases.map { part in
-            let groups = zip(split.groups, split.parts).filter { $0.1 == part }.map(\.0)
-            let sources = groups.flatMap(\.self).map { survey.sources[$0] }
-            let pixels = sources.reduce(0) { $0 + $1.pixels }
+            let groups = zip(kept, split.parts).filter { $0.1 == part && !$0.0.isEmpty }.map(\.0)
+            let items = groups.flatMap(\.self), own = items.reduce(0) { $0 + pixels($1) }
             return row([
-                part.rawValue, "\(groups.count)", "\(sources.count)", "\(sources.reduce(0) { $0 + $1.crops.count })", "\(pixels)",
-                String(format: "%.1f %%", 100 * Double(pixels) / Double(total)),
+                part.rawValue, "\(groups.count)", "\(Set(items.map { split.items[$0].source }).count)", "\(items.count)", "\(own)",
+                String(format: "%.1f %%", 100 * Double(own) / Double(total)),
             ])
         }
         return ["split, \(unit), seed \(options.seed)", row(["part", "groups", "files", "crops", "pixels", "share"])] + rows

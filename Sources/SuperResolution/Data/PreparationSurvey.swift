@@ -1,111 +1,113 @@
 import Foundation
 import Groundwork
 import SolarImage
-import TensorCore
+import Synchronization
 
-/// A file that crops are taken from, with what is known of it after one reading.
-package struct PreparationSource: Sendable {
-    /// Its place among the inputs.
-    package let number: Int
-    package let url: URL
-    package let sha256: String
-    package let instrument: Instrument
-    package let time: ObservationTime?
-    package let regions: [Region]
-    package let quality: UInt32?
-    package let arcsecPerPixel: Double?
-    package let width, height: Int
-    package let crops: [CropFrame]
-
-    /// Pixels of all its crops.
-    package var pixels: Int { crops.reduce(0) { $0 + $1.width * $1.height } }
-
-    /// Year and month of observation, such as `2012-03`, in UTC.
-    package var month: String? { time.map { String($0.description.prefix(7)) } }
-}
-
-/// A file that is left out.
-package struct PreparationRejection: Sendable {
-    package let number: Int
-    package let url: URL
-    package let reason: String
-    /// What is wrong with the file; nil if it is sound, but not wanted.
-    package let failure: Failure?
-
-    init(number: Int, url: URL, reason: String) {
-        (self.number, self.url, self.reason, failure) = (number, url, reason, nil)
-    }
-
-    init(number: Int, url: URL, failure: Failure) {
-        var text = failure
-        text.location = nil
-        (self.number, self.url, self.reason, self.failure) = (number, url, text.description, failure)
-    }
-}
-
-/// All inputs looked at, one in memory at a time: which are taken and which not.
+/// All inputs after one reading: which are taken and which not.
 package struct PreparationSurvey: Sendable {
     package private(set) var sources: [PreparationSource] = []
     package private(set) var rejections: [PreparationRejection] = []
+    /// Rows of the catalogue of active regions that were left out.
+    package let warnings: [Failure]
 
-    /// Reads every file and decides where its crops are.
-    ///
-    /// The places depend on the seed and the file's content, not on its name or on other files.
-    /// - Parameter report: called before each file with its number.
-    /// - Throws: `Failure` (`.interrupted`) once `isCancelled` says so. Files that cannot be used become ``rejections``.
+    private struct State {
+        var done: Int
+        var findings: [Int: PreparationReader.Finding] = [:]
+        /// Files that could not be read.
+        var bad: [Int] = []
+        /// What ends the run.
+        var failure: Failure?
+    }
+
+    /// Reads every file once, several at a time, and decides where its crops are. The result depends neither on the number of threads nor on
+    /// interruptions.
+    /// - Parameters:
+    ///   - staging: takes the crops, and has those of an earlier run that was interrupted, whose files are not read again; nil if crops are not wanted.
+    ///   - report: called before each file with the number of files that are done, and its own; never twice at a time.
+    ///   - isCancelled: asked before each file, never twice at a time.
+    /// - Throws: `Failure`: `.interrupted` once `isCancelled` says so; `.cannotWrite`; what ``PreparationReader/init(_:)`` throws. Files that cannot be
+    ///   used become ``rejections``.
     package init(
-        of files: [URL], options: PreparationOptions, report: (_ number: Int) -> Void = { _ in }, isCancelled: () -> Bool = { false }
+        of files: [URL], options: PreparationOptions, staging: PreparationStaging? = nil, report: (_ done: Int, _ number: Int) -> Void = { _, _ in },
+        isCancelled: () -> Bool = { false }
     ) throws {
-        var seen: [String: URL] = [:]
-        for (number, url) in files.enumerated() {
-            if isCancelled() { throw Failure(.interrupted, "interrupted; nothing was written") }
-            report(number)
+        let reader = try PreparationReader(options, files: files)
+        warnings = reader.warnings
+        let finished = staging?.finished ?? [:]
+        let state = Mutex(State(done: finished.count))
+        let workspaces = Mutex<[PreparationReader.Workspace]>([])
+
+        func read(_ number: Int) throws -> PreparationReader.Finding {
+            let workspace = workspaces.withLock { $0.popLast() } ?? PreparationReader.Workspace()
+            defer { workspaces.withLock { $0.append(workspace) } }
+            let picture = options.previews ? fitsStem(files[number].lastPathComponent) : nil
+            let finding = try reader.read(files[number], number: number, in: workspace) { index, crop in
+                try staging?.write(crop, source: number, index: index, histogram: &workspace.histogram, picture: picture)
+            }
+            if case .source(let source) = finding { try staging?.note(source) }
+            return finding
+        }
+        func isBad(_ error: any Error) -> Bool { [.badData, .missingInput].contains((error as? Failure)?.category) }
+
+        let pending = files.indices.filter { finished[$0] == nil }
+        let work = { (index: Int) in
+            let number = pending[index]
+            let goesOn = state.withLock { state in
+                if state.failure == nil, isCancelled() {
+                    state.failure = Failure(
+                        .interrupted, "interrupted after \(state.done) of \(files.count) files",
+                        remedy: staging.map { _ in "run the same command again to go on" })
+                }
+                if state.failure == nil { report(state.done, number) }
+                return state.failure == nil
+            }
+            guard goesOn else { return }
+            let result = Result { try read(number) }
+            state.withLock { state in
+                state.done += 1
+                switch result {
+                case .success(let finding): state.findings[number] = finding
+                case .failure(let error) where isBad(error): state.bad.append(number)
+                case .failure(let error): state.failure = state.failure ?? error as? Failure ?? Failure(.other, "\(error)", at: files[number].path)
+                }
+            }
+        }
+        if FITSFile.allowsThreads { Parallel.forEach(pending.count, work) } else { pending.indices.forEach(work) }
+
+        var (findings, bad, failure) = state.withLock { ($0.findings, $0.bad, $0.failure) }
+        if let failure { throw failure }
+        for number in bad.sorted() {
+            // Once more and alone: cfitsio has one list of messages for all threads, so that those of two bad files may have got mixed.
             do {
-                let digest = try sha256(of: url)
-                if let first = seen[digest] {
+                findings[number] = try read(number)
+            } catch  where isBad(error) {
+                failure = error as? Failure
+                if let failure { rejections.append(PreparationRejection(number: number, url: files[number], failure: failure)) }
+            }
+        }
+        var first: [String: URL] = [:]
+        for (number, url) in files.enumerated() {
+            switch finished[number].map(PreparationReader.Finding.source) ?? findings[number] {
+            case .source(let source):
+                if let first = first[source.sha256] {
                     rejections.append(PreparationRejection(number: number, url: url, reason: "the same file as \(first.path)"))
-                    continue
+                } else {
+                    first[source.sha256] = url
+                    sources.append(source)
                 }
-                seen[digest] = url
-                switch try Self.examine(url, number, digest, options) {
-                case .source(let source): sources.append(source)
-                case .unwanted(let reason): rejections.append(PreparationRejection(number: number, url: url, reason: reason))
-                }
-            } catch let failure as Failure {
-                rejections.append(PreparationRejection(number: number, url: url, failure: failure))
+            case .unwanted(let reason): rejections.append(PreparationRejection(number: number, url: url, reason: reason))
+            case nil: break
             }
         }
         rejectOtherScales()
-    }
-
-    private enum Finding {
-        case source(PreparationSource)
-        case unwanted(String)
-    }
-
-    private static func examine(_ url: URL, _ number: Int, _ digest: String, _ options: PreparationOptions) throws -> Finding {
-        let map = try Magnetogram(reading: url)
-        let (width, height) = (map.image.width, map.image.height)
-        if let wanted = options.instrument, map.instrument != .unknown, map.instrument != wanted {
-            return .unwanted("it is of \(map.instrument.rawValue), not of \(wanted.rawValue)")
+        // Files that only others' crops are made with have no numbers of their own.
+        for (index, file) in reader.unmatched.enumerated() {
+            let number = files.count + index
+            rejections.append(
+                file.failure.map { PreparationRejection(number: number, url: file.url, failure: $0) }
+                    ?? PreparationRejection(number: number, url: file.url, reason: file.reason))
         }
-        let instrument = map.instrument == .unknown ? options.instrument ?? .unknown : map.instrument
-        let unfit = (map.header.quality ?? 0) & (instrument.unfitQualityBits | options.qualityMask)
-        guard unfit == 0 else {
-            return .unwanted("QUALITY \((map.header.quality ?? 0).hexadecimal) has bits that mark it as unfit: \(unfit.hexadecimal)")
-        }
-        guard !map.showsWholeDisk else { return .unwanted("full disks are not prepared by this version") }
-        let smallest = PreparationOptions.smallestSide
-        guard min(width, height) >= smallest else {
-            return .unwanted("its \(width) × \(height) pixels are fewer than \(smallest) × \(smallest)")
-        }
-        var random = Random(seed: options.seed, name: digest)
-        let crops = map.image.cropFrames(options, &random)
-        guard !crops.isEmpty else { return .unwanted("in no crop do half of the pixels have a value") }
-        return .source(
-            PreparationSource(
-                number: number, url: url, sha256: digest, instrument: instrument, time: map.time, regions: map.regions, quality: map.header.quality,
-                arcsecPerPixel: map.arcsecPerPixel, width: width, height: height, crops: crops))
+        rejections.sort { $0.number < $1.number }
     }
 
     /// A network learns structure by the size of it in pixels, so all files must have pixels of about one size: within 10 % of the median, of two
@@ -121,25 +123,5 @@ package struct PreparationSurvey: Sendable {
             rejections.append(PreparationRejection(number: source.number, url: source.url, reason: reason))
         }
         sources.removeAll(where: isOther)
-        rejections.sort { $0.number < $1.number }
-    }
-}
-
-extension Magnetogram {
-    /// Whether it is a full disk: the disk fits into the image (to 2 % of its radius), or the image has the size of the instruments' full disks, with
-    /// the centre of the disk and a part of the limb in it. Where the header does not tell, whether nothing but the corners is without values.
-    var showsWholeDisk: Bool {
-        if isMap { return false }
-        let (width, height) = (image.width, image.height)
-        let corners = [(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)]
-        guard let disk = grid?.disk else {
-            return corners.allSatisfy { image[$0.0, $0.1].isNaN } && !image[width / 2, height / 2].isNaN
-        }
-        let (centre, radius) = (disk.centre, 0.98 * disk.radius)
-        func contains(_ reach: Double) -> Bool {
-            centre.x >= reach && centre.y >= reach && centre.x + reach < Double(width) && centre.y + reach < Double(height)
-        }
-        let hasLimb = corners.contains { hypot(Double($0.0) - centre.x, Double($0.1) - centre.y) > disk.radius }
-        return contains(radius) || (width == height && [1024, 4096].contains(width) && contains(0) && hasLimb)
     }
 }

@@ -3,7 +3,7 @@ import Groundwork
 
 /// The files of a folder that `sr prepare` writes.
 ///
-/// The manifest is there from the first moment and grows with each crop, so that it marks a folder as prepared also after an interruption.
+/// Until all is there, crops stand in the hidden folder of ``PreparationStaging``; that or the manifest marks a folder as prepared.
 package struct PreparedFolder: Sendable {
     package let url: URL
 
@@ -16,8 +16,8 @@ package struct PreparedFolder: Sendable {
 
     package func part(_ part: PreparationPart) -> URL { url.appendingPathComponent(part.rawValue) }
 
-    /// Refuses what would lose data: a place that is taken unless it may be overwritten, a folder to overwrite that was not prepared by this program,
-    /// and one that holds an input.
+    /// Refuses what would lose data: a place that is taken unless it may be overwritten or has a run to go on with, a folder to overwrite that was not
+    /// prepared by this program, and one that holds an input.
     /// - Throws: `Failure`: `.cannotWrite` or `.usage`.
     package func check(inputs: [URL], overwrite: Bool) throws {
         let own = url.resolvingSymlinksInPath().path + "/"
@@ -28,7 +28,7 @@ package struct PreparedFolder: Sendable {
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return }
         guard isFolder.boolValue else { throw Failure(.cannotWrite, "the output is a file, not a folder", at: url.path) }
         guard access(url.path, W_OK) == 0 else { throw Failure(.cannotWrite, "the folder cannot be written to", at: url.path) }
-        guard try !names(in: url).isEmpty else { return }
+        guard try !names(in: url).isEmpty, !PreparationStaging.exists(in: url) else { return }
         guard overwrite else {
             throw Failure(.cannotWrite, "the output folder exists and is not empty", at: url.path, remedy: "choose another folder or add --overwrite")
         }
@@ -40,13 +40,27 @@ package struct PreparedFolder: Sendable {
     }
 
     /// Makes the folders, and takes away former crops, pictures and descriptions.
+    /// - Parameters:
+    ///   - crops: paths within this folder that stay.
+    ///   - previews: names of pictures that stay.
     /// - Throws: `Failure` (`.cannotWrite`).
-    package func create(withPreviews: Bool) throws {
-        let crops = PreparationPart.allCases.map(part)
-        for folder in crops { try remove(in: folder, where: isFITSName) }
-        try remove(in: previews) { $0.hasSuffix(".png") }
+    func clear(but crops: [String], previews pictures: [String]) throws {
         try remove(in: url) { [manifest, fingerprint, configuration].map(\.lastPathComponent).contains($0) }
-        for folder in crops + (withPreviews ? [previews] : []) { try createFolder(folder) }
+        let (crops, pictures) = (Set(crops), Set(pictures))
+        for own in PreparationPart.allCases {
+            try remove(in: part(own)) { isFITSName($0) && !crops.contains("\(own.rawValue)/\($0)") }
+            try createFolder(part(own))
+        }
+        try remove(in: previews) { $0.hasSuffix(".png") && !pictures.contains($0) }
+        if !pictures.isEmpty { try createFolder(previews) }
+    }
+
+    /// Moves a file to a path within this folder, or among the pictures if it is one, in place of one that is there.
+    func move(_ file: URL, to path: String) throws {
+        let target = (path.hasSuffix(".png") ? previews : url).appendingPathComponent(path)
+        guard rename(file.path, target.path) == 0 else {
+            throw Failure(.cannotWrite, "cannot be written", at: target.path, found: String(cString: strerror(errno)))
+        }
     }
 
     private func names(in folder: URL) throws -> [String] {

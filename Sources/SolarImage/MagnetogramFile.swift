@@ -1,0 +1,184 @@
+import Foundation
+import Groundwork
+
+/// A magnetogram's file, opened: all that its header tells, with the pixels still to be read, all of them or those of some parts.
+///
+/// Not for use by two threads at a time.
+package struct MagnetogramFile {
+    package let header: FITSHeader
+    package let instrument: Instrument
+    package let source: URL
+    package let time: ObservationTime?
+    package let regions: [Region]
+    package var width: Int { plane.width }
+    package var height: Int { plane.height }
+
+    private let file: FITSFile
+    private let plane: FITSPlane
+    /// Gauss for one of the file's units.
+    private let factor: Float
+
+    /// - Parameter bytes: the file's bytes, if they are in memory already.
+    /// - Throws: as ``Magnetogram/init(reading:)``, but for what only the pixels tell.
+    package init(reading url: URL, bytes: FileBytes? = nil) throws {
+        file = try FITSFile(reading: url, bytes: bytes)
+        plane = try file.firstPlane()
+        let header = plane.header, name = url.lastPathComponent
+        (self.header, source) = (header, url)
+        instrument = Instrument(header: header)
+        regions = Region.regions(header: header, fileName: name)
+        let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
+        time =
+            (["T_OBS", "T_REC", "DATE-OBS", "DATE_OBS"].map { header.string($0) } + [stamp]).lazy.compactMap { $0.flatMap { ObservationTime($0) } }
+            .first
+        factor = try MagnetogramFile.gaussPerUnit(header, at: "\(url.path), HDU \(plane.hdu)")
+    }
+
+    /// All of it.
+    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read, or if not one has a value.
+    package func whole() throws -> Magnetogram {
+        var images: [Image] = []
+        return try whole(isTurned: false, reusing: &images)
+    }
+
+    /// All of it, turned and in memory as ``parts(_:isTurned:reusing:)`` says.
+    package func whole(isTurned: Bool, reusing images: inout [Image]) throws -> Magnetogram {
+        let map = try parts([(0, 0, width, height)], isTurned: isTurned, reusing: &images).first
+        guard let map, map.image.pixels.contains(where: \.isFinite) else {
+            throw Failure(
+                .badData, "no pixel has a value", at: "\(source.path), HDU \(plane.hdu)", expected: "an image with data",
+                found: "\(width * height) undefined pixels", remedy: "leave the file out")
+        }
+        return map
+    }
+
+    /// Parts of the image, and of its header, each by its lowest left pixel (from 0) and its size, read in one pass over the rows that hold them.
+    ///
+    /// Where the disk is known and all pixels of these rows beyond the limb have one and the same value, that value is a fill and becomes NaN.
+    /// - Parameters:
+    ///   - isTurned: whether the image is turned by 180° first, as ``Magnetogram/turned()`` does; the places are those in the turned image then.
+    ///   - images: images whose memory may be used, and those of the parts afterwards: for many files one after the other, fresh memory costs more than
+    ///     what is done with it.
+    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read.
+    /// - Precondition: the parts lie within the image.
+    package func parts(
+        _ frames: [(x: Int, y: Int, width: Int, height: Int)], isTurned: Bool, reusing images: inout [Image]
+    ) throws -> [Magnetogram] {
+        // Places in the file.
+        let places = frames.map { isTurned ? (x: width - $0.x - $0.width, y: height - $0.y - $0.height, width: $0.width, height: $0.height) : $0 }
+        images.removeLast(max(0, images.count - frames.count))
+        for (index, frame) in frames.enumerated() {
+            if index < images.count, images[index].width == frame.width, images[index].height == frame.height { continue }
+            let image = Image(width: frame.width, height: frame.height, repeating: .nan)
+            if index < images.count { images[index] = image } else { images.append(image) }
+        }
+        var fill = OffDiskFill(header)
+        let block = 16
+        let buffer = UnsafeMutablePointer<Float>.allocate(capacity: block * width)
+        defer { buffer.deallocate() }
+        for start in stride(from: 0, to: height, by: block) {
+            let wanted = places.indices.filter { places[$0].y < start + block && places[$0].y + places[$0].height > start }
+            let rows = start..<min(start + block, height)
+            guard !wanted.isEmpty else { continue }
+            try file.read(rows, of: plane, into: buffer)
+            for y in rows {
+                let row = UnsafeMutableBufferPointer(start: buffer + (y - start) * width, count: width)
+                if factor != 1 { for x in 0..<width { row[x] *= factor } }
+                if fill?.isRefuted == false { fill?.look(at: UnsafeBufferPointer(row), y) }
+                for index in wanted where (places[index].y..<places[index].y + places[index].height).contains(y) {
+                    let place = places[index], line = isTurned ? place.y + place.height - 1 - y : y - place.y
+                    images[index].pixels.withUnsafeMutableBufferPointer { pixels in
+                        guard let target = pixels.baseAddress.map({ $0 + line * place.width }), let source = row.baseAddress.map({ $0 + place.x })
+                        else { return }
+                        if isTurned {
+                            let last = place.width - 1
+                            for x in 0...last { target[x] = source[last - x] }
+                        } else {
+                            target.update(from: source, count: place.width)
+                        }
+                    }
+                }
+            }
+        }
+        var upright = header
+        if isTurned {
+            upright.turnGrid(width: width, height: height)
+            fill?.turn(width: width, height: height)
+        }
+        return images.indices.map { index in
+            fill?.remove(from: &images[index], x: frames[index].x, y: frames[index].y)
+            var part = Magnetogram(image: images[index], file: self)
+            part.header = upright
+            if part.image.width < width || part.image.height < height { part.header.cropGrid(x: frames[index].x, y: frames[index].y) }
+            return part
+        }
+    }
+
+    private static func gaussPerUnit(_ header: FITSHeader, at location: String) throws -> Float {
+        // Files exported from JSOC in 2025 call the keyword _BUNIT.
+        guard let unit = header.string("BUNIT") ?? header.string("_BUNIT") else { return 1 }
+        switch unit.lowercased().filter({ !$0.isWhitespace }) {
+        case "gauss", "g", "mx/cm^2", "mx/cm2", "mx/cm**2", "mxcm^-2", "mxcm-2", "maxwell/cm^2": return 1
+        case "kg", "kgauss", "kilogauss": return 1000
+        case "t", "tesla": return 10000
+        case "mt": return 10
+        default:
+            throw Failure(
+                .badData, "the image is not a magnetogram", at: "\(location), BUNIT", expected: "Gauss or Mx/cm^2", found: unit,
+                remedy: "give a magnetogram, or correct the keyword")
+        }
+    }
+}
+
+/// A value that all pixels beyond the limb have.
+private struct OffDiskFill {
+    private var centre: SIMD2<Double>
+    private let radius: Double
+    private var value = Float.nan
+    private var count = 0
+    /// Whether two pixels beyond the limb differ, so that there is no fill.
+    private(set) var isRefuted = false
+
+    /// Nil if the disk is not known.
+    init?(_ header: FITSHeader) {
+        guard let disk = PixelGrid(header)?.disk else { return nil }
+        (centre, radius) = disk
+    }
+
+    mutating func turn(width: Int, height: Int) { centre = SIMD2(Double(width - 1), Double(height - 1)) - centre }
+
+    /// The columns of a row that lie beyond the limb.
+    private func outside(row y: Int, from start: Int, to end: Int) -> [Range<Int>] {
+        let dy = Double(y) - centre.y, square = radius * radius - dy * dy
+        guard square >= 0 else { return [start..<end] }
+        let half = square.squareRoot()
+        func within(_ column: Double) -> Int { Int(min(max(column, Double(start)), Double(end))) }
+        let first = within((centre.x - half).rounded(.up)), last = within((centre.x + half).rounded(.down) + 1)
+        return first < last ? [start..<first, last..<end] : [start..<end]
+    }
+
+    mutating func look(at row: UnsafeBufferPointer<Float>, _ y: Int) {
+        for columns in outside(row: y, from: 0, to: row.count) {
+            for x in columns where row[x].isFinite {
+                if count == 0 { value = row[x] }
+                count += 1
+                if row[x] != value {
+                    isRefuted = true
+                    return
+                }
+            }
+        }
+    }
+
+    /// Makes NaN of the fill in an image whose lowest left pixel is (`x`, `y`) of the whole.
+    func remove(from image: inout Image, x: Int, y: Int) {
+        // Few pixels may be equal by chance: values are stored in steps of 0.1 G.
+        guard !isRefuted, count >= 16 else { return }
+        let width = image.width
+        for row in 0..<image.height {
+            for columns in outside(row: y + row, from: x, to: x + width) {
+                for column in columns where image[column - x, row].isFinite { image[column - x, row] = .nan }
+            }
+        }
+    }
+}
