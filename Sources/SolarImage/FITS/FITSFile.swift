@@ -32,6 +32,10 @@ public final class FITSFile {
     /// Whether several threads may read files, one each: whether cfitsio was built for that.
     package static let allowsThreads = fits_is_reentrant() != 0
 
+    /// To be read before cfitsio opens anything: two threads that opened their first files at once would both set up its lock, one while the other
+    /// holds it.
+    static let isReady: Bool = fits_init_cfitsio() == 0
+
     /// What a header and data unit holds.
     public enum Content: Sendable, Equatable {
         /// An image with the lengths of its axes, the fastest first; empty where there are no pixels.
@@ -64,6 +68,7 @@ public final class FITSFile {
         }
         structure = FITSStructure(of: url)
         if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
+        _ = FITSFile.isReady
         ffcmsg()  // fits_clear_errmsg
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0

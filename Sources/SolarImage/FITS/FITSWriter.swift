@@ -30,6 +30,7 @@ public enum FITSWriter {
         _ image: Image, header: FITSHeader, extensions: [Extension] = [], at url: URL, named name: URL? = nil
     ) throws {
         unlink(url.path)
+        _ = FITSFile.isReady
         ffcmsg()  // fits_clear_errmsg
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
