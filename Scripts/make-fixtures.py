@@ -432,6 +432,154 @@ def resampling():
     return cases.tensors
 
 
+@fixture("TensorCore/leaky-relu")
+def leaky_relu():
+    cases = Cases("leaky-relu")
+    cases.add("odd", lambda x: F.leaky_relu(x, 0.2), {"x": (2, 5, 7, 3)}, spread)
+    cases.add("one-element", lambda x: F.leaky_relu(x, 0.2), {"x": (1, 1)})
+    cases.add("extremes", lambda x: F.leaky_relu(x, 0.2), {"x": (161,)}, with_extremes)
+    cases.add("several-blocks", lambda x: F.leaky_relu(x, 0.01), {"x": (1, 23, 19, 1)})
+    return cases.tensors
+
+
+@fixture("TensorCore/batch-norm")
+def batch_norm():
+    """`training.*` with the batch's statistics, `inference.*` with means 0.1 c − 0.2 and variances 0.5 + 0.25 c for channel c.
+
+    Three steps of a layer with momentum 0.1: `running.<step>.x`, and after it `running.<step>.{mean,variance,count}`; `running.inference` is what it
+    then gives for the last x at inference. Its weight is 1 + 0.1 c, its bias 0.2 c.
+    """
+    cases = Cases("batch-norm")
+
+    def affine(name, values):
+        return 1 + 0.3 * values if name == "weight" else values
+
+    def offset(name, values):
+        return values + 50 if name == "x" else affine(name, values)
+
+    def add(case, image, epsilon=1e-5, prepare=affine):
+        channel = torch.arange(image[3]).double()
+
+        def training(x, weight, bias):
+            return nhwc(F.batch_norm(nchw(x), None, None, weight, bias, training=True, eps=epsilon))
+
+        def inference(x, weight, bias):
+            return nhwc(F.batch_norm(nchw(x), 0.1 * channel - 0.2, 0.5 + 0.25 * channel, weight, bias, eps=epsilon))
+
+        shapes = {"x": image, "weight": image[3:], "bias": image[3:]}
+        cases.add(f"training.{case}", training, shapes, prepare)
+        cases.add(f"inference.{case}", inference, shapes, prepare)
+
+    add("odd", (2, 5, 7, 3))
+    add("one-channel", (2, 5, 3, 1))
+    add("one-image", (1, 4, 3, 5))
+    add("one-pixel", (3, 1, 1, 4))
+    add("17-channels", (2, 3, 4, 17))
+    add("large-epsilon", (2, 3, 2, 4), epsilon=0.5)
+    add("offset", (2, 9, 7, 4), prepare=offset)
+    add("many-pixels", (2, 29, 23, 2))
+
+    generator = seeded("batch-norm/running")
+    layer = nn.BatchNorm2d(3, momentum=0.1).double()
+    layer.weight.data, layer.bias.data = 1 + 0.1 * torch.arange(3).double(), 0.2 * torch.arange(3).double()
+    for step in range(1, 4):
+        x = (torch.randn((2, 5, 7, 3), generator=generator) * step - step).double()
+        layer(nchw(x))
+        cases.tensors |= {
+            f"running.{step}.x": x,
+            f"running.{step}.mean": layer.running_mean.clone(),
+            f"running.{step}.variance": layer.running_var.clone(),
+            f"running.{step}.count": layer.num_batches_tracked.clone(),
+        }
+    cases.tensors["running.inference"] = nhwc(layer.eval()(nchw(x)))
+    return cases.tensors
+
+
+@fixture("TensorCore/strided-convolution")
+def strided_convolutions():
+    """The convolutions of PatchGAN discriminators, 4 × 4 with padding 1, and of AlexNet."""
+    cases = Cases("strided-convolution")
+
+    def add(case, image, kernel, outputs, stride, padding, bias=True):
+        shape = {"x": image, "weight": (kernel, kernel, image[3], outputs)} | ({"bias": (outputs,)} if bias else {})
+        scale = kernel * math.sqrt(image[3])
+        cases.add(case, same(padding, stride), shape, lambda name, values: values / scale if name == "weight" else values)
+
+    add("4x4-stride-2.odd", (2, 9, 11, 3), 4, 5, 2, 1)
+    add("4x4-stride-2.even", (2, 8, 6, 4), 4, 3, 2, 1, bias=False)
+    add("4x4-stride-2.one-channel", (2, 10, 7, 1), 4, 1, 2, 1)
+    add("4x4-stride-2.smallest", (1, 2, 3, 2), 4, 3, 2, 1)
+    add("4x4-stride-2.wide", (1, 6, 5, 17), 4, 9, 2, 1, bias=False)
+    add("4x4-stride-2.many-pixels", (2, 33, 30, 1), 4, 2, 2, 1)
+    add("4x4-stride-1.odd", (2, 7, 5, 3), 4, 5, 1, 1)
+    add("4x4-stride-1.one-channel", (2, 6, 5, 1), 4, 1, 1, 1)
+    add("4x4-stride-1.wide", (1, 5, 4, 9), 4, 17, 1, 1, bias=False)
+    add("11x11-stride-4.odd", (2, 31, 34, 1), 11, 3, 4, 2)
+    add("3x3-stride-3", (2, 8, 10, 2), 3, 3, 3, 0)
+    add("2x2-stride-3", (1, 8, 9, 2), 2, 3, 3, 0)
+    return cases.tensors
+
+
+@fixture("TensorCore/max-pool")
+def max_pool():
+    cases = Cases("max-pool")
+    for case, size, stride, shape in [
+        ("3-2.odd", 3, 2, (2, 7, 9, 3)),
+        ("3-2.even", 3, 2, (2, 8, 6, 3)),
+        ("3-2.one-channel", 3, 2, (2, 9, 6, 1)),
+        ("3-2.one-window", 3, 2, (1, 3, 4, 2)),
+        ("3-2.17-channels", 3, 2, (1, 5, 7, 17)),
+        ("3-1.odd", 3, 1, (2, 5, 4, 3)),
+        ("2-3.odd", 2, 3, (2, 7, 9, 3)),
+    ]:
+        cases.add(case, lambda x: nhwc(F.max_pool2d(nchw(x), size, stride)), {"x": shape})
+    cases.add("3-2.ties", lambda x: nhwc(F.max_pool2d(nchw(x), 3, 2)), {"x": (2, 7, 9, 3)}, lambda _, values: (values - 0.8).clamp(min=0))
+    return cases.tensors
+
+
+@fixture("TensorCore/bicubic")
+def bicubic():
+    cases = Cases("bicubic")
+    for name, antialias in {"plain": False, "antialiased": True}.items():
+        for case, image, size in [
+            ("twice.odd", (2, 5, 7, 3), (10, 14)),
+            ("four-times.odd", (2, 3, 5, 2), (12, 20)),
+            ("four-times.one-channel", (2, 6, 5, 1), (24, 20)),
+            ("other-ratio", (2, 5, 7, 3), (7, 12)),
+            ("smaller", (2, 13, 11, 2), (4, 5)),
+            ("smaller-and-larger", (1, 9, 4, 1), (2, 9)),
+            ("much-smaller", (1, 23, 17, 2), (2, 1)),
+            ("same", (2, 4, 3, 2), (4, 3)),
+            ("one-pixel", (1, 1, 1, 2), (3, 4)),
+            ("one-row", (2, 1, 5, 1), (2, 10)),
+            ("17-channels", (1, 4, 3, 17), (8, 6)),
+            ("many-pixels", (1, 21, 19, 1), (42, 38)),
+        ]:
+            resize = lambda x: nhwc(F.interpolate(nchw(x), size=size, mode="bicubic", align_corners=False, antialias=antialias))
+            cases.add(f"{name}.{case}", resize, {"x": image})
+    return cases.tensors
+
+
+@fixture("TensorCore/feature-distance")
+def feature_distance():
+    """Weights (c + 1) / channels for channel c."""
+    cases = Cases("feature-distance")
+
+    def distance(a, b):
+        weight = (torch.arange(a.shape[3]).double() + 1) / a.shape[3]
+        directions = [x / (x.square().sum(-1, keepdim=True).sqrt() + 1e-10) for x in (a, b)]
+        return ((directions[0] - directions[1]).square() * weight).sum(-1).mean((1, 2))
+
+    for case, shape in [
+        ("odd", (2, 5, 7, 3)),
+        ("one-pixel", (2, 1, 1, 5)),
+        ("17-channels", (1, 4, 3, 17)),
+        ("many-pixels", (2, 29, 23, 2)),
+    ]:
+        cases.add(case, distance, {"a": shape, "b": shape})
+    return cases.tensors
+
+
 def quantize(commitment):
     def apply(z, codebook):
         flat = z.detach().reshape(-1, z.shape[-1])

@@ -57,6 +57,14 @@ DISPATCHED void vector_relu_gradient(size_t count, const float *x, const float *
     for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : 0.0f;
 }
 
+DISPATCHED void vector_leaky_relu(size_t count, const float *x, float slope, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? x[i] : x[i] * slope;
+}
+
+DISPATCHED void vector_leaky_relu_gradient(size_t count, const float *x, const float *gradient, float slope, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : gradient[i] * slope;
+}
+
 DISPATCHED void vector_silu(size_t count, const float *x, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = silu(x[i]);
 }

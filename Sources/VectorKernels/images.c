@@ -13,10 +13,6 @@ void image_gather_patches(const float *source, size_t source_height, size_t sour
         const float *base = source + image * source_height * source_width * channels;
         for (ptrdiff_t ky = 0; ky < (ptrdiff_t)kernel_height; ky++, patches += run) {
             ptrdiff_t y = transposed ? oy + padding_top - ky : oy * step + ky - padding_top;
-            if (transposed) {
-                if (y % step != 0) y = -1;
-                else y /= step;
-            }
             if (y < 0 || y >= height) {
                 memset(patches, 0, run * sizeof(float));
                 continue;
@@ -29,10 +25,6 @@ void image_gather_patches(const float *source, size_t source_height, size_t sour
             }
             for (ptrdiff_t kx = 0; kx < (ptrdiff_t)kernel_width; kx++) {
                 ptrdiff_t x = transposed ? ox + padding_left - kx : x0 + kx;
-                if (transposed) {
-                    if (x % step != 0) x = -1;
-                    else x /= step;
-                }
                 float *target = patches + (size_t)kx * channels;
                 if (x < 0 || x >= width) memset(target, 0, channels * sizeof(float));
                 else memcpy(target, row + x * (ptrdiff_t)channels, channels * sizeof(float));
@@ -41,33 +33,60 @@ void image_gather_patches(const float *source, size_t source_height, size_t sour
     }
 }
 
-DISPATCHED void image_max_pool(const float *x, size_t height, size_t width, size_t channels, float *out, uint8_t *choice) {
-    size_t rows = height / 2, columns = width / 2;
+DISPATCHED void image_sum_patches(const float *patches, size_t output_height, size_t output_width, size_t height, size_t width, size_t channels,
+                                  size_t first, size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top,
+                                  ptrdiff_t padding_left, float *restrict out) {
+    ptrdiff_t step = (ptrdiff_t)stride;
+    size_t patch = kernel_height * kernel_width * channels;
+    for (size_t row = first; row < first + count; row++) {
+        const float *base = patches + row / height * output_height * output_width * patch;
+        ptrdiff_t y = (ptrdiff_t)(row % height) + padding_top;
+        for (size_t j = 0; j < width; j++, out += channels) {
+            ptrdiff_t x = (ptrdiff_t)j + padding_left;
+            for (size_t c = 0; c < channels; c++) out[c] = 0;
+            // A tap saw the pixel where it is as far from it as a multiple of the stride.
+            for (ptrdiff_t ky = y % step; ky >= 0 && ky <= y && ky < (ptrdiff_t)kernel_height; ky += step) {
+                size_t oy = (size_t)((y - ky) / step);
+                if (oy >= output_height) continue;
+                for (ptrdiff_t kx = x % step; kx >= 0 && kx <= x && kx < (ptrdiff_t)kernel_width; kx += step) {
+                    size_t ox = (size_t)((x - kx) / step);
+                    if (ox >= output_width) continue;
+                    const float *source = base + (oy * output_width + ox) * patch + ((size_t)ky * kernel_width + (size_t)kx) * channels;
+                    for (size_t c = 0; c < channels; c++) out[c] += source[c];
+                }
+            }
+        }
+    }
+}
+
+static size_t windows(size_t length, size_t size, size_t stride) { return length < size ? 0 : (length - size) / stride + 1; }
+
+DISPATCHED void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *restrict out,
+                               uint8_t *restrict choice) {
+    size_t rows = windows(height, size, stride), columns = windows(width, size, stride);
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++) {
-            const float *p0 = x + (2 * i * width + 2 * j) * channels, *p2 = p0 + width * channels;
-            const float *p1 = p0 + channels, *p3 = p2 + channels;
-            size_t o = (i * columns + j) * channels;
-            for (size_t c = 0; c < channels; c++) {
-                float best = p0[c];
-                uint8_t which = 0;
-                if (p1[c] > best) best = p1[c], which = 1;
-                if (p2[c] > best) best = p2[c], which = 2;
-                if (p3[c] > best) best = p3[c], which = 3;
-                out[o + c] = best;
-                choice[o + c] = which;
+        for (size_t j = 0; j < columns; j++, out += channels, choice += channels) {
+            const float *corner = x + (i * width + j) * stride * channels;
+            for (size_t c = 0; c < channels; c++) out[c] = corner[c], choice[c] = 0;
+            for (size_t k = 1; k < size * size; k++) {
+                const float *p = corner + (k / size * width + k % size) * channels;
+                for (size_t c = 0; c < channels; c++) {
+                    choice[c] = p[c] > out[c] ? (uint8_t)k : choice[c];
+                    out[c] = p[c] > out[c] ? p[c] : out[c];
+                }
             }
         }
 }
 
-DISPATCHED void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, float *out) {
-    size_t rows = height / 2, columns = width / 2;
+DISPATCHED void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size,
+                                        size_t stride, float *restrict out) {
+    size_t rows = windows(height, size, stride), columns = windows(width, size, stride);
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++) {
-            size_t o = (i * columns + j) * channels;
-            for (size_t k = 0; k < 4; k++) {
-                float *target = out + ((2 * i + k / 2) * width + 2 * j + k % 2) * channels;
-                for (size_t c = 0; c < channels; c++) target[c] = choice[o + c] == k ? gradient[o + c] : 0.0f;
+        for (size_t j = 0; j < columns; j++, gradient += channels, choice += channels) {
+            float *corner = out + (i * width + j) * stride * channels;
+            for (size_t k = 0; k < size * size; k++) {
+                float *target = corner + (k / size * width + k % size) * channels;
+                for (size_t c = 0; c < channels; c++) target[c] += choice[c] == k ? gradient[c] : 0.0f;
             }
         }
 }
@@ -135,6 +154,20 @@ DISPATCHED void image_upsample_bilinear_gradient(const float *gradient, size_t h
             for (size_t k = 0; k < channels; k++) b[k] += wb * source[k];
             for (size_t k = 0; k < channels; k++) c[k] += wc * source[k];
             for (size_t k = 0; k < channels; k++) d[k] += wd * source[k];
+        }
+    }
+}
+
+DISPATCHED void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights,
+                               float *restrict out) {
+    enum { piece = 1024 };
+    for (size_t i = 0; i < outputs; i++, out += inner, weights += taps) {
+        const float *source = x + first[i] * inner;
+        for (size_t start = 0; start < inner; start += piece) {
+            size_t end = start + piece < inner ? start + piece : inner;
+            for (size_t c = start; c < end; c++) out[c] = weights[0] * source[c];
+            for (size_t k = 1; k < taps; k++)
+                for (size_t c = start; c < end; c++) out[c] += weights[k] * source[k * inner + c];
         }
     }
 }

@@ -55,6 +55,14 @@ extension Benchmark {
             let timesteps = (0..<16).map { 1 + $0 * 60 }
             return { step(store, optimizer) { meanSquaredError(network(noisy, condition: condition, timesteps: timesteps), target) } }
         },
+        Benchmark(name: "lpips-1024", operations: nil) {
+            let (distance, a, b) = (perceptualDistance(), random([1, 1024, 1024, 1]), random([1, 1024, 1024, 1]))
+            return { _ = distance(a, b) }
+        },
+        Benchmark(name: "lpips-loss-4x128", operations: nil) {
+            let (distance, a, b) = (perceptualDistance(), Parameter(random([4, 128, 128, 1])), random([4, 128, 128, 1]) * 0.9)
+            return { _ = valueWithGradient(at: [a]) { distance(a.tensor, b).mean() } }
+        },
         Benchmark(name: "adamw-93m", operations: nil) {
             let parameters = (0..<93).map { _ in Parameter(Tensor(repeating: 0.1, shape: [1_000_000])) }
             var gradients = GradientStore()
@@ -84,6 +92,10 @@ extension Benchmark {
         let configuration = Autoencoder.Configuration(
             patch: 2, width: 64, multipliers: [1, 2], latentChannels: 4, codebookSize: 0, decodesQuantized: false)
         return Autoencoder(configuration, in: ParameterStore(seed: 1).root)
+    }
+
+    private static func perceptualDistance() -> PerceptualDistance {
+        do { return try PerceptualDistance.bundled() } catch { fatalError("\(error)") }
     }
 
     /// One step of training: loss, gradients, AdamW.

@@ -10,8 +10,8 @@ struct Evaluate: ParsableCommand {
         abstract: "Score models against the truth.",
         discussion: """
             DATA is a folder of high-resolution FITS maps (of a prepared folder its test part), degraded here by 4 × 4 block means, or of pairs with an \
-            extension LR. Every model, and the baselines nearest, bicubic and bicubic-consistent, are scored on the same maps: PSNR, SSIM, magnetic flux, \
-            active-region size and Fourier power. Prints the table; writes report.json, table.md, table.csv, table.tex and per-image.csv.
+            extension LR. Every model, and the baselines nearest, bicubic and bicubic-consistent, are scored on the same maps: PSNR, SSIM, LPIPS, \
+            magnetic flux, active-region size and Fourier power. Prints the table; writes report.json, table.md, table.csv, table.tex and per-image.csv.
             """)
 
     @Argument(help: ArgumentHelp("Folder of FITS maps, or FITS files.", valueName: "data"))
@@ -29,20 +29,17 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Score this many maps alone.")
     var limit: Int?
 
-    @Option(help: ArgumentHelp("Metrics, separated by commas: psnr, ssim, flux, ar-size, spectrum (default: all).", valueName: "names"))
+    @Option(help: ArgumentHelp("Metrics, separated by commas: psnr, ssim, lpips, flux, ar-size, spectrum (default: all).", valueName: "names"))
     var metrics: String?
 
     @Option(help: "Field in Gauss from which a pixel counts towards an active region.")
     var regionThreshold: Float = 300
 
-    @Option(help: "Denoising steps.")
-    var steps = 20
+    @OptionGroup(title: "Sampling")
+    var sampling: SamplingOptions
 
     @Option(help: "Keep the input's block means: exact or off.")
     var consistency = SuperResolutionProduct.Consistency.exact
-
-    @Option(help: "Seed of the noise.")
-    var seed: UInt64 = 1
 
     @Option(help: .hidden) var clipWeights: String?
     @Option(help: .hidden) var predictions: String?
@@ -56,7 +53,6 @@ struct Evaluate: ParsableCommand {
         try check(clipWeights == nil, "--clip-weights is not built yet")
         try check(predictions == nil && references == nil, "--predictions and --references are not built yet")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
-        try check((1...1000).contains(steps), "--steps must be 1 … 1000, not \(steps)")
         try check(limit.map { $0 > 0 } ?? true, "--limit must be at least 1")
         try check(regionThreshold > 0 && regionThreshold.isFinite, "--region-threshold must be more than 0, not \(regionThreshold)")
     }
@@ -72,7 +68,9 @@ struct Evaluate: ParsableCommand {
         var options = Evaluation.Options()
         options.metrics = metrics?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
         (options.samples, options.limit, options.regionThreshold) = (samples, limit, regionThreshold)
-        options.resolver = SuperResolver.Options(steps: steps, consistency: consistency == .off ? 0 : 1, seed: seed)
+        options.resolver = SuperResolver.Options(
+            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, consistency: consistency == .off ? 0 : 1,
+            seed: sampling.seed)
         let models = try model.isEmpty ? [BundledModels.superResolution()] : model.map(fileURL)
         let evaluation = try Evaluation(models: models, options: options, logger: logger)
         Interruption.watch()

@@ -7,13 +7,6 @@ import SuperResolution
 
 extension SuperResolutionProduct.Consistency: ExpressibleByArgument {}
 
-/// How noise becomes a field.
-enum Sampler: String, CaseIterable, ExpressibleByArgument {
-    case dpmSolver = "dpm-solver++"
-    case ddim
-    case ddpm
-}
-
 /// Which image is in the primary unit.
 enum PrimaryImage: String, CaseIterable, ExpressibleByArgument { case sample, mean }
 
@@ -42,11 +35,8 @@ struct Infer: ParsableCommand {
     @Option(help: "Samples to draw; from 2 on their mean and standard deviation are written too.")
     var samples = 1
 
-    @Option(help: "ddim; dpm-solver++ and ddpm are not built yet.")
-    var sampler = Sampler.ddim
-
-    @Option(help: "Denoising steps.")
-    var steps = 20
+    @OptionGroup(title: "Sampling")
+    var sampling: SamplingOptions
 
     @Option(help: "Side of a tile in input pixels.")
     var tile = 64
@@ -81,9 +71,6 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Work on every N-th input from the I-th (from 1), for cluster jobs.", valueName: "i/n"))
     var shard: String?
 
-    @Option(help: "Seed of the noise.")
-    var seed: UInt64 = 1
-
     @Flag(help: .hidden) var keepSamples = false
     @Option(help: .hidden) var fineCutoff: Double?
     @Option(help: .hidden) var fineOrder: Int?
@@ -95,12 +82,10 @@ struct Infer: ParsableCommand {
 
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
-        try check(sampler == .ddim, "the sampler \(sampler.rawValue) is not built yet; use ddim")
         try check(fineCutoff == nil && fineOrder == nil, "--fine-cutoff and --fine-order are not built yet")
         try check(!keepSamples, "--keep-samples is not built yet")
         try check(centreOn == nil && regions.isEmpty, "--centre-on and --regions are not built yet; use --crop")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
-        try check((1...1000).contains(steps), "--steps must be 1 … 1000, not \(steps)")
         try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
         try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
         try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
@@ -139,14 +124,16 @@ struct Infer: ParsableCommand {
                 remedy: "give them to runs with other --output folders")
         }
         let files = all.enumerated().filter { $0.offset % part.count == part.index - 1 }.map(\.element)
-        let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
-        let folder = fileURL(output)
-        try createFolder(folder)
         var options = SuperResolutionProduct.Options()
-        options.resolver = SuperResolver.Options(steps: steps, tile: tile, overlap: overlap, seed: seed)
+        options.resolver = SuperResolver.Options(
+            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed)
         (options.samples, options.meanIsPrimary) = (samples, primary == .mean)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.crop) = (offDisk == .zero, try parsedCrop())
+        let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
+        try product.check(options)
+        let folder = fileURL(output)
+        try createFolder(folder)
 
         Interruption.watch()
         let display = common.progressDisplay("infer")

@@ -18,7 +18,7 @@ import Testing
         }
         struct Summary: Decodable { var mean: Double?, std: Double?, n: Int }
         struct Data: Decodable { var maps: Int }
-        struct Options: Decodable { var samples: Int, steps: Int, seed: Int }
+        struct Options: Decodable { var samples: Int, sampler: String, steps: Int, eta: Double?, seed: Int }
 
         var models: [Model]
         var data: Data
@@ -49,10 +49,11 @@ import Testing
             #expect(report.models.map(\.name) == names)
             #expect(report.models.map { $0.digest?.count } == [nil, nil, nil, 64, 64])
             #expect(report.data.maps == 3 && report.options.samples == 2 && report.options.steps == 2 && report.options.seed == 4)
+            #expect(report.options.sampler == "ddim" && report.options.eta == 0)
             for model in report.models {
                 for key in [
-                    "psnr", "ssim", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist", "power_ratio_2arcsec",
-                    "seconds_per_sample",
+                    "psnr", "ssim", "lpips", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist",
+                    "power_ratio_2arcsec", "seconds_per_sample",
                 ] { #expect(model.metrics[key]?.n == 3, "\(model.name), \(key)") }
             }
             let psnr = names.compactMap { report.mean($0, "psnr") }
@@ -60,6 +61,25 @@ import Testing
             let perImage = try String(contentsOf: folder.appendingPathComponent("per-image.csv"), encoding: .utf8).split(separator: "\n")
             #expect(perImage.count == 1 + 3 * (3 + 2 + 1) && perImage[0].hasPrefix("model,file,region,grid,width,height,sample,psnr"))
             #expect(perImage[1].hasPrefix("nearest,map1.fits,HARP 1,CCD,64,64,1,"))
+        }
+    }
+
+    @Test func samplersAreTold() throws {
+        let models = try TinyModels.shared.get()
+        try withFolder { folder in
+            var scores: Set<Double?> = []
+            for options in [["dpm-solver++"], ["ddim"], ["ddim", "--eta", "1"]] {
+                let result = try sr(
+                    [
+                        "evaluate", models.maps.path, "--model", models.model.path, "--samples", "1", "--steps", "3", "--limit", "1", "--metrics",
+                        "psnr", "--output", folder.path, "--quiet", "--overwrite", "--sampler",
+                    ] + options)
+                #expect(result.status == 0, "\(result)")
+                let report = try report(folder)
+                #expect(report.options.sampler == options[0] && report.options.eta == (options[0] == "ddim" ? Double(options.count / 2) : nil))
+                scores.insert(report.mean("ldm", "psnr"))
+            }
+            #expect(scores.count == 3)
         }
     }
 
@@ -90,12 +110,12 @@ import Testing
             let empty = Image(width: 16, height: 16, repeating: 0)
             try FITSWriter.write(whole.image, header: whole.header, extensions: [("LR", empty, FITSHeader())], to: pair)
             let result = try sr([
-                "evaluate", pair.path, "--model", models.autoencoder.path, "--metrics", "flux", "--output", folder.path, "--quiet",
+                "evaluate", pair.path, "--model", models.autoencoder.path, "--metrics", "flux,lpips", "--output", folder.path, "--quiet",
             ])
             #expect(result.status == 0 && !result.output.contains("PSNR"), "\(result)")
             let report = try report(folder)
             #expect(abs((report.mean("nearest", "unsigned_flux_error") ?? 0) - 100) < 1e-6)
-            #expect(report.mean("nearest", "psnr") == nil)
+            #expect(report.mean("nearest", "psnr") == nil && (report.mean("nearest", "lpips") ?? 0) > 0.01)
         }
     }
 

@@ -117,6 +117,24 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (["--steps", "2", "--sampler", "dpm-solver++"], "DPM-Solver++(2M), 2 steps, seed 1"),
+        (["--steps", "3", "--sampler", "ddim"], "DDIM, 3 steps, seed 1"),
+        (["--steps", "2", "--sampler", "ddim", "--eta", "0.25"], "DDIM with eta 0.25, 2 steps, seed 1"), ([], "DDIM, 20 steps, seed 1"),
+        (["--sampler", "ddpm"], "DDPM, 1000 steps, seed 1"),
+    ]) func samplersAreTold(_ options: [String], _ words: String) throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            let input = folder.appendingPathComponent("low.fits")
+            try TestMap.writeLow(to: input, side: 16)
+            let result = try sr(["infer", input.path, "--model", model.path, "--output", folder.path, "--quiet"] + options)
+            #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
+            let written = try FITSFile(reading: folder.appendingPathComponent("low_sr.fits")).firstImage()
+            #expect(written.image.pixels.contains { $0 != 0 } && written.image.pixels.allSatisfy { $0.isFinite })
+            #expect(written.header.cards.contains { $0.keyword == "HISTORY" && $0.comment.contains(words) }, "\(written.header.cards.map(\.comment))")
+        }
+    }
+
     @Test func batchesContinueAndShare() throws {
         let model = try TinyModels.shared.get().model
         try withFolder { folder in

@@ -115,6 +115,6 @@ import Testing
         #expect(throws: Failure.self) { try MetricGroup.fieldGroups.named(["psnr", "psnrr"]) }
         let keys = MetricGroup.fieldGroups.flatMap(\.metrics).map(\.key)
         #expect(
-            keys == ["psnr", "ssim", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist", "power_ratio_2arcsec"])
+            keys == ["psnr", "ssim", "lpips", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist", "power_ratio_2arcsec"])
     }
 }

@@ -44,16 +44,81 @@ import Testing
         #expect(try result(seed: 1, sample: 1).greatestDifference(from: first) > 1)
     }
 
-    @Test func resultsDoNotDependOnTheThreadCount() throws {
-        let resolver = try SuperResolver(try ModelsExample.model())
+    /// Three steps by every sampler, and a model whose noise schedule has three.
+    private static let samplers = [
+        Options(sampler: .dpmSolver, steps: 3), Options(sampler: .ddim, steps: 3, eta: 1), Options(sampler: .ddpm, steps: 3),
+    ]
+
+    private func modelOfThreeSteps() throws -> Model {
+        var description = try ModelsExample.description()
+        description.diffusion?.schedule = NoiseSchedule(steps: 3, firstBeta: 0.3, lastBeta: 0.8)
+        return ModelsExample.model(description)
+    }
+
+    @Test(arguments: samplers) func resultsDoNotDependOnTheThreadCount(_ options: SuperResolver.Options) throws {
+        let resolver = try SuperResolver(try modelOfThreeSteps())
+        var options = options
+        (options.tile, options.overlap) = (24, 8)
         let before = Parallel.threadCount
         defer { Parallel.threadCount = before }
         let results = try [1, 2, 3].map { count in
             Parallel.threadCount = count
-            return try resolver.superResolve(low(width: 40, height: 37), options: Options(steps: 2, tile: 24, overlap: 8))
+            return try resolver.superResolve(low(width: 40, height: 37), options: options)
         }
         expectSame(results[1], results[0], "two threads")
         expectSame(results[2], results[0], "three threads")
+    }
+
+    /// A network that gives zero leaves what sampler and noise make of it: one stream a sample, the initial noise first, then that of each step.
+    @Test(arguments: samplers) func noiseIsOneStream(_ options: SuperResolver.Options) throws {
+        let model = try modelOfThreeSteps()
+        for name in ["conv_out.weight", "conv_out.bias"] {
+            let parameter = try #require(model.networkStore[name])
+            parameter.value = Tensor(zeros: parameter.value.shape)
+        }
+        let diffusion = try #require(model.description.diffusion)
+        let low = low()
+        var options = options
+        (options.consistency, options.seed) = (0, 6)
+        let field = upsampleNearest(low.tensor, scale: 4)
+        let encoded = try #require(model.encodeInTiles(height: 20, width: 24, side: 64, isCancelled: { false }) { _ in field })
+        var random = Random(seed: 6, name: "sample 2")
+        func noise() -> Tensor { random.normal(encoded.shape) }
+        let steps = try diffusion.schedule.samplingSteps(options.sampler, count: 3, eta: options.eta)
+        let latents = drawSample(from: noise(), steps: steps, target: .velocity, noise: noise) { noisy, _ in Tensor(zeros: noisy.shape) }
+        let decoded = try #require(
+            model.decodeInTiles(encoded + diffusion.statistics.denormalizeTarget(latents), side: 64, isCancelled: { false }, isEmpty: { _ in false }))
+        let result = try SuperResolver(model).superResolve(low, options: options, sample: 2)
+        expectClose(result, Image(width: 96, height: 80, pixels: decoded.values), "field", tolerance: 1e-6)
+        #expect(random.position == UInt64(encoded.count) * (options.sampler == .dpmSolver ? 1 : 3))
+    }
+
+    @Test func everySamplerGivesItsOwn() throws {
+        let resolver = try SuperResolver(try modelOfThreeSteps())
+        let results = try (Self.samplers + [Options(sampler: .ddim, steps: 3), Options(sampler: .ddim, steps: 3, eta: 0.5)]).map {
+            try resolver.superResolve(low(), options: $0)
+        }
+        for (index, result) in results.enumerated() {
+            #expect(result.pixels.allSatisfy { $0.isFinite })
+            for other in results.prefix(index) { #expect(result.greatestDifference(from: other) > 0.1) }
+        }
+    }
+
+    /// Before any work.
+    @Test func stepsThatTheModelDoesNotHave() throws {
+        let resolver = try SuperResolver(try modelOfThreeSteps())
+        for options in [Options(sampler: .ddpm, steps: 2), Options(sampler: .dpmSolver, steps: 4), Options(steps: 20)] {
+            let failure = try #require(throws: Failure.self) {
+                try resolver.superResolve(
+                    low(), options: options, progress: { Issue.record("progress \($0)") },
+                    isCancelled: {
+                        Issue.record("asked whether cancelled")
+                        return false
+                    })
+            }
+            #expect(failure.category == .usage)
+            #expect(throws: failure) { try resolver.check(options) }
+        }
     }
 
     @Test func blockMeansAreThoseOfTheInput() throws {
@@ -141,18 +206,21 @@ import Testing
     }
 
     /// A network that gives the same everywhere does so in tiles: the weights of overlapping tiles add up to one.
-    @Test func predictionsOfTilesAreAveraged() throws {
-        let model = try ModelsExample.model()
+    @Test(arguments: samplers) func predictionsOfTilesAreAveraged(_ options: SuperResolver.Options) throws {
+        let model = try modelOfThreeSteps()
         let weight = try #require(model.networkStore["conv_out.weight"])
         weight.value = Tensor(zeros: weight.value.shape)
         let resolver = try SuperResolver(model)
         let low = low(width: 70, height: 45)
-        let whole = try resolver.superResolve(low, options: Options(steps: 3, tile: 1024, consistency: 0))
-        let tiled = try resolver.superResolve(low, options: Options(steps: 3, tile: 32, overlap: 8, consistency: 0))
+        var (inOne, inMany) = (options, options)
+        (inOne.tile, inOne.consistency) = (1024, 0)
+        (inMany.tile, inMany.overlap, inMany.consistency) = (32, 8, 0)
+        let whole = try resolver.superResolve(low, options: inOne)
+        let tiled = try resolver.superResolve(low, options: inMany)
         expectClose(tiled, whole, "in tiles", tolerance: 5e-5)
         // A network whose bias is another gives something else.
         model.networkStore["conv_out.bias"]?.value = Tensor(zeros: [4])
-        #expect(try resolver.superResolve(low, options: Options(steps: 3, tile: 1024, consistency: 0)).greatestDifference(from: whole) > 1)
+        #expect(try resolver.superResolve(low, options: inOne).greatestDifference(from: whole) > 1)
     }
 
     @Test func paperNetworkInTiles() throws {

@@ -8,6 +8,7 @@ import Testing
         let x = numbers.spaced([2, 5, 7, 3], spacing: 0.1, offset: 0.5)
         OperationCase.checkDerivatives(at: [x], names: ["relu"]) { $0[0].relu() }
         OperationCase.checkDerivatives(at: [x], names: ["absolute"]) { $0[0].absolute() }
+        OperationCase.checkDerivatives(at: [x], names: ["leakyRelu"]) { $0[0].leakyRelu() }
         // The ends lie halfway between two inputs.
         OperationCase.checkDerivatives(at: [x], names: ["clamped"]) { $0[0].clamped(to: -2...3.1) }
     }
@@ -16,6 +17,7 @@ import Testing
         var numbers = TestNumbers(seed: 2)
         let x = numbers.spaced([2, 6, 7, 3], spacing: 0.1)
         OperationCase.checkDerivatives(at: [x], names: ["maxPool2d"]) { maxPool2d($0[0]) }
+        OperationCase.checkDerivatives(at: [x], names: ["maxPool2d, 3 × 3"]) { maxPool2d($0[0], size: 3) }
     }
 
     @Test func meanAbsoluteDifference() {
@@ -29,6 +31,17 @@ import Testing
         let x = Parameter(Tensor(shape: [5], values: [-2, -1, 0, 1, 2]))
         let gradients = valueWithGradient(at: [x]) { x.tensor.clamped(to: -1...1).sum() }.gradients
         #expect(gradients[x]?.values == [0, 1, 1, 1, 0])
+    }
+
+    /// A feature vector of length 0 has no direction that a step could change; its distance is the other's own.
+    @Test func featuresOfLengthZero() {
+        let (a, b) = (Parameter(Tensor(zeros: [1, 1, 2, 2])), Parameter(Tensor(shape: [1, 1, 2, 2], values: [3, 4, 0, 0])))
+        let (value, gradients) = valueWithGradient(at: [a, b]) {
+            featureDistance(a.tensor, b.tensor, weight: Tensor(shape: [2], values: [1, 2])).sum()
+        }
+        #expect(abs(value.item - (0.36 + 2 * 0.64) / 2) < 1e-6)
+        #expect(gradients[a]?.values == [0, 0, 0, 0])
+        #expect(gradients[b]?.values.allSatisfy(\.isFinite) == true)
     }
 
     @Test func gradientsAtZero() {

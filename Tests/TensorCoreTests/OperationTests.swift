@@ -6,7 +6,8 @@ import Testing
     static let cases =
         OperationCase.arithmetic + OperationCase.activations + OperationCase.reductions + OperationCase.shapes + OperationCase.products
         + OperationCase.convolutions + OperationCase.normalizations + OperationCase.attentions + OperationCase.resamplings + OperationCase.embeddings
-        + OperationCase.losses
+        + OperationCase.losses + OperationCase.batchNormalizations + OperationCase.stridedConvolutions + OperationCase.maximumPoolings
+        + OperationCase.bicubicResizings + OperationCase.featureDistances
 
     @Test(arguments: cases) func agreesWithPyTorch(_ operation: OperationCase) throws {
         try operation.checkAgainstPyTorch()

@@ -25,6 +25,11 @@ import Testing
         ("sum", [[2, 90, 280, 2]], { $0[0].sum() }),
         ("broadcast", [[1, 150, 160, 3], [3]], { $0[0] * $0[1] }),
         ("maxPool2d", [[3, 40, 50, 7]], { maxPool2d($0[0]) }),
+        ("maxPool2d, 3 × 3", [[3, 40, 50, 7]], { maxPool2d($0[0], size: 3) }),
+        ("batchNorm", [[2, 90, 80, 6], [6], [6]], { batchNorm($0[0], weight: $0[1], bias: $0[2]).result }),
+        ("resizeBicubic", [[2, 90, 70, 5]], { resizeBicubic($0[0], height: 190, width: 61, kernel: .antialiased) }),
+        ("resizeBicubic of one wide image", [[1, 300, 320, 1]], { resizeBicubic($0[0], height: 600, width: 640, kernel: .plain) }),
+        ("featureDistance", [[2, 90, 80, 6], [2, 90, 80, 6]], { featureDistance($0[0], $0[1], weight: Tensor(repeating: 1, shape: [6])) }),
         ("upsampleBilinear", [[3, 20, 30, 7]], { upsampleBilinear($0[0], scale: 2) }),
         ("upsampleNearest", [[3, 20, 30, 7]], { upsampleNearest($0[0], scale: 2) }),
     ]

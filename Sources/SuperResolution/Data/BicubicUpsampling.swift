@@ -1,5 +1,6 @@
 import Groundwork
 import SolarImage
+import TensorCore
 
 /// Separable bicubic enlargement by a whole factor: cubic convolution (Keys 1981, *IEEE Trans. ASSP* 29, 1153) with pixel centres at half-integers
 /// and edge pixels repeated beyond the edge, as PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
@@ -13,11 +14,7 @@ package struct BicubicUpsampling: Sendable {
     package init(scale: Int, a: Double = -0.75) {
         precondition(scale > 0, "an image cannot be enlarged \(scale) times")
         self.scale = scale
-        func kernel(_ distance: Double) -> Double {
-            let x = abs(distance)
-            if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
-            return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0
-        }
+        func kernel(_ distance: Double) -> Double { cubicConvolutionKernel(distance, a: a) }
         phases = (0..<scale).map { phase in
             let centre = (Double(phase) + 0.5) / Double(scale) - 0.5
             let below = centre.rounded(.down)

@@ -24,7 +24,6 @@ public struct Evaluation {
         case nearest, bicubic, bicubicConsistent
         case autoencoder(Model)
         case diffusion(SuperResolver)
-
     }
 
     private let competitors: [(name: String, digest: String?, competitor: Competitor)]
@@ -33,7 +32,8 @@ public struct Evaluation {
     private let logger: Logger
 
     /// - Parameter models: files; each is named after itself, or after its folder if it is a run's `model.safetensors`.
-    /// - Throws: `Failure`: `.usage` for an unknown metric, `.missingInput` or `.badData` for a model that cannot be used.
+    /// - Throws: `Failure`: `.usage` for an unknown metric or for denoising steps that a model cannot do, `.missingInput` or `.badData` for a model that
+    ///   cannot be used.
     public init(models: [URL], options: Options, logger: Logger) throws {
         groups = try options.metrics.map { try MetricGroup.fieldGroups.named($0) } ?? MetricGroup.fieldGroups
         self.options = options
@@ -47,8 +47,15 @@ public struct Evaluation {
             var name = stem == "model" ? url.deletingLastPathComponent().lastPathComponent : stem
             // Two files may bear the same name; the table needs to tell them apart.
             if competitors.contains(where: { $0.name == name }) { name += "-\(competitors.count)" }
-            competitors.append(
-                (name, try sha256(of: url), model.kind == .vqgan ? .autoencoder(model) : .diffusion(try SuperResolver(model, at: url.path))))
+            let competitor: Competitor
+            if model.kind == .vqgan {
+                competitor = .autoencoder(model)
+            } else {
+                let resolver = try SuperResolver(model, at: url.path)
+                try resolver.check(options.resolver)
+                competitor = .diffusion(resolver)
+            }
+            competitors.append((name, try sha256(of: url), competitor))
         }
         self.competitors = competitors
     }
@@ -70,7 +77,8 @@ public struct Evaluation {
         var evaluationOptions = EvaluationOptions()
         evaluationOptions.regionThreshold = options.regionThreshold
         evaluationOptions.samples = options.samples
-        evaluationOptions.steps = options.resolver.steps
+        (evaluationOptions.sampler, evaluationOptions.steps) = (options.resolver.sampler, options.resolver.steps)
+        evaluationOptions.eta = options.resolver.sampler == .ddim ? options.resolver.eta : nil
         evaluationOptions.seed = options.resolver.seed
         evaluationOptions.consistency = options.resolver.consistency
         var scores: [Score] = []

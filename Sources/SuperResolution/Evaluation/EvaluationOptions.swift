@@ -12,7 +12,10 @@ package struct EvaluationOptions: Codable, Sendable, Equatable {
     package var circle = 0.25
     /// Samples of each map by the diffusion models, and how they were drawn; nil where predictions were given.
     package var samples: Int?
+    package var sampler: Sampler?
     package var steps: Int?
+    /// Of DDIM alone.
+    package var eta: Double?
     package var seed: UInt64?
     package var consistency: Double?
 
@@ -20,7 +23,7 @@ package struct EvaluationOptions: Codable, Sendable, Equatable {
 
     private enum CodingKeys: String, CodingKey {
         case regionThreshold = "region_threshold"
-        case clip, trim, samples, steps, seed, consistency
+        case clip, trim, samples, sampler, steps, eta, seed, consistency
         case nyquist = "nyquist_frequency"
         case circle = "circle_frequency"
     }

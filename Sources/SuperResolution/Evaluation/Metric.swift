@@ -75,8 +75,10 @@ package struct MetricGroup: Sendable {
         self.scoring = scoring
     }
 
-    /// The groups that need nothing but the maps.
-    package static let fieldGroups: [MetricGroup] = [.peakSignalToNoise, .structuralSimilarity, .flux, .activeRegionSize, .spectrum]
+    /// The groups that need nothing but the maps and what comes with the program.
+    package static let fieldGroups: [MetricGroup] = [
+        .peakSignalToNoise, .structuralSimilarity, .perceptualDistance, .flux, .activeRegionSize, .spectrum,
+    ]
 }
 
 extension [MetricGroup] {

@@ -66,13 +66,18 @@ public struct SuperResolutionProduct {
         self.logger = logger
     }
 
+    /// Refuses sampling options that the model cannot do, before any work.
+    /// - Throws: `Failure` (`.usage`)
+    public func check(_ options: Options) throws { try resolver.check(options.resolver) }
+
     /// Super-resolves one file.
     ///
     /// - Parameters:
     ///   - progress: told the fraction done, 0 … 1.
     ///   - isCancelled: asked now and then.
     /// - Returns: the input as the model saw it and the first sample, for pictures.
-    /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale), `.cannotWrite`, `.interrupted`.
+    /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale), `.usage` (see ``check(_:)``), `.cannotWrite`,
+    ///   `.interrupted`.
     @discardableResult
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
@@ -167,8 +172,9 @@ public struct SuperResolutionProduct {
         header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
         header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
         header.addHistory("sr: \(provenance)")
+        let sampler = settings.sampler.title(eta: settings.eta)
         header.addHistory(
-            "sr: DDIM, \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)"
+            "sr: \(sampler), \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)"
         )
         header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
         if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }

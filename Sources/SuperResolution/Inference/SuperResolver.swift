@@ -5,8 +5,11 @@ import TensorCore
 /// Super-resolves fields with a latent diffusion model, in overlapping tiles so that memory stays bounded beyond the image and its latents.
 public struct SuperResolver {
     public struct Options: Sendable, Codable, Equatable {
-        /// Denoising steps of DDIM, at least 1.
+        public var sampler: Sampler
+        /// Denoising steps, 1 … T of the model's noise schedule; T for DDPM.
         public var steps: Int
+        /// η of DDIM, 0 … 1.
+        public var eta: Double
         /// Side of a tile in LR pixels, at least 16.
         public var tile: Int
         /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023). 0 up to less than `tile`.
@@ -15,11 +18,15 @@ public struct SuperResolver {
         public var consistency: Double
         public var seed: UInt64
 
-        public init(steps: Int = 20, tile: Int = 64, overlap: Int = 16, consistency: Double = 1, seed: UInt64 = 1) {
+        public init(
+            sampler: Sampler = .ddim, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16, consistency: Double = 1,
+            seed: UInt64 = 1
+        ) {
             precondition(
-                steps >= 1 && tile >= 16 && (0..<tile).contains(overlap) && (0...1).contains(consistency),
+                steps >= 1 && (0...1).contains(eta) && tile >= 16 && (0..<tile).contains(overlap) && (0...1).contains(consistency),
                 "SuperResolver.Options: a value is out of range")
-            (self.steps, self.tile, self.overlap, self.consistency, self.seed) = (steps, tile, overlap, consistency, seed)
+            (self.sampler, self.steps, self.eta) = (sampler, steps, eta)
+            (self.tile, self.overlap, self.consistency, self.seed) = (tile, overlap, consistency, seed)
         }
     }
 
@@ -38,6 +45,14 @@ public struct SuperResolver {
         (self.model, self.network, self.diffusion) = (model, network, diffusion)
     }
 
+    /// Refuses what the model's noise schedule cannot do, before any work.
+    /// - Throws: `Failure` (`.usage`) for a number of steps that it does not have, or fewer than all for DDPM.
+    package func check(_ options: Options) throws { _ = try samplingSteps(options) }
+
+    private func samplingSteps(_ options: Options) throws -> [SamplingStep] {
+        try diffusion.schedule.samplingSteps(options.sampler, count: options.steps, eta: options.eta)
+    }
+
     /// One sample of the high-resolution field.
     ///
     /// - Parameters:
@@ -46,10 +61,12 @@ public struct SuperResolver {
     ///   - progress: told the fraction done, 0 … 1.
     ///   - isCancelled: asked now and then.
     /// - Returns: HR in Gauss, `scale` times as large, NaN where `low` is NaN
-    /// - Throws: `Failure` (`.interrupted`) if cancelled.
+    /// - Throws: `Failure`: `.interrupted` if cancelled, `.usage` for a number of steps that the model's noise schedule does not have, or fewer than all
+    ///   for DDPM.
     public func superResolve(
         _ low: Image, options: Options, sample: Int = 0, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> Image {
+        let steps = try samplingSteps(options)
         let scale = model.scale
         let factor = model.description.autoencoder.factor
         // LR pixels a latent spans, or latents an LR pixel spans, are powers of two; the network halves latents `divisor` fold.
@@ -69,18 +86,17 @@ public struct SuperResolver {
         progress(0.03)
         let condition = diffusion.statistics.normalizeCondition(encoded)
 
+        // The whole field's at once, so that no noise depends on tiles.
         var random = Random(seed: options.seed, name: "sample \(sample)")
+        func noise() -> Tensor { random.normal(condition.shape) }
         let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: options.overlap * scale / factor).filter {
             !isEmpty($0)
         }
-        let timesteps = diffusion.schedule.samplingTimesteps(min(options.steps, diffusion.schedule.steps))
         var done = 0
-        let residual = try sampleDDIM(
-            from: random.normal(condition.shape), schedule: diffusion.schedule, timesteps: timesteps, target: diffusion.prediction
-        ) { noisy, timestep in
+        let residual = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
             let prediction = try predict(noisy, condition, timestep, tiles, overlap: options.overlap * scale / factor) {
                 done += 1
-                progress(0.03 + 0.87 * Double(done) / Double(timesteps.count * tiles.count))
+                progress(0.03 + 0.87 * Double(done) / Double(steps.count * tiles.count))
                 if isCancelled() { throw interrupted }
             }
             return prediction

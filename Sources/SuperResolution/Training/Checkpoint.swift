@@ -21,12 +21,14 @@ struct Checkpoint {
 
     /// Writes one file; it appears whole or not at all.
     static func write(_ progress: Progress, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, to url: URL) throws {
-        let names = store.names
         let state = optimizer.state
-        func named(_ part: String, _ tensors: [Tensor]) -> [(name: String, tensor: Tensor)] { zip(names, tensors).map { ("\(part).\($0)", $1) } }
+        func named(_ part: String, _ names: [String], _ tensors: [Tensor]) -> [(name: String, tensor: Tensor)] {
+            zip(names, tensors).map { ("\(part).\($0)", $1) }
+        }
+        let names = store.names
         let tensors =
-            named("weight", store.parameters.map(\.value)) + named("average", averages.averages) + named("first_moment", state.first)
-            + named("second_moment", state.second)
+            named("weight", names, store.parameters.map(\.value)) + named("buffer", store.bufferNames, store.buffers.map(\.value))
+            + named("average", names, averages.averages) + named("first_moment", names, state.first) + named("second_moment", names, state.second)
         let json = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
         try writeSafetensors(tensors, metadata: [key: json], to: url)
     }
@@ -38,22 +40,24 @@ struct Checkpoint {
         guard let json = file.metadata[key], let progress = try? JSONDecoder().decode(Progress.self, from: Data(json.utf8)), progress.step >= 0 else {
             throw Failure(.badData, "the file is no checkpoint", at: url.path, expected: "metadata under \"\(key)\"", remedy: "start the run again")
         }
-        func tensors(_ part: String) throws -> [Tensor] {
-            try zip(store.names, store.parameters).map { name, parameter in
+        func tensors(_ part: String, _ names: [String], like values: [Tensor]) throws -> [Tensor] {
+            try zip(names, values).map { name, value in
                 let tensor = try file.tensor(named: "\(part).\(name)")
-                guard tensor.shape == parameter.value.shape else {
+                guard tensor.shape == value.shape else {
                     throw Failure(
-                        .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)",
-                        expected: "\(parameter.value.shape)",
+                        .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)", expected: "\(value.shape)",
                         found: "\(tensor.shape)", remedy: "resume with the configuration the run began with")
                 }
                 return tensor
             }
         }
+        func ofParameters(_ part: String) throws -> [Tensor] { try tensors(part, store.names, like: store.parameters.map(\.value)) }
         let (weights, means, first, second) = (
-            try tensors("weight"), try tensors("average"), try tensors("first_moment"), try tensors("second_moment")
+            try ofParameters("weight"), try ofParameters("average"), try ofParameters("first_moment"), try ofParameters("second_moment")
         )
+        let buffers = try tensors("buffer", store.bufferNames, like: store.buffers.map(\.value))
         for (parameter, value) in zip(store.parameters, weights) { parameter.value = value }
+        for (buffer, value) in zip(store.buffers, buffers) { buffer.value = value }
         averages.averages = means
         optimizer.state = (progress.step, first, second)
         return progress

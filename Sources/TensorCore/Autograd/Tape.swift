@@ -20,6 +20,9 @@ package final class Tape: @unchecked Sendable {
     /// The tape that operations record on, if any.
     @TaskLocal package static var current: Tape?
 
+    /// Whether a checkpoint computes its body again: then what is no function of the inputs, such as keeping a running average, has been done.
+    @TaskLocal package static var isRecomputing = false
+
     private var records: [Record] = []
     private var leaves: [ObjectIdentifier: Int] = [:]
     private let parameters: Set<ObjectIdentifier>
@@ -150,7 +153,7 @@ public func checkpoint(_ inputs: [Tensor], parameters: [Parameter], _ body: @esc
         let leaves = values.map { Parameter($0) }
         let all = leaves + parameters
         let tape = Tape(parameters: all)
-        let again = Tape.$current.withValue(tape) { body(leaves.map(\.tensor)) }
+        let again = Tape.$isRecomputing.withValue(true) { Tape.$current.withValue(tape) { body(leaves.map(\.tensor)) } }
         let store = tape.gradients(of: again, seed: gradient, parameters: all)
         return all.map { store[$0] }
     }

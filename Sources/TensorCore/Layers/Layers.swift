@@ -65,6 +65,46 @@ public struct GroupNorm {
     }
 }
 
+/// Batch normalisation with `weight [channels]`, `bias [channels]` and the buffers `running_mean [channels]`, `running_var [channels]` and
+/// `num_batches_tracked []`.
+///
+/// Whether it trains is the caller's to say. It cannot be told from a running tape: a checkpoint first computes its body without one, and gradients
+/// may be wanted of a network that does not train.
+public struct BatchNorm {
+    private let weight, bias: Parameter
+    private let runningMean, runningVariance, batches: Buffer
+    private let momentum, epsilon: Float
+
+    /// - Parameter momentum: the part that each batch has in the running averages.
+    public init(_ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5, in scope: Scope) {
+        weight = scope.parameter("weight", [channels], .constant(1))
+        bias = scope.parameter("bias", [channels], .constant(0))
+        runningMean = scope.buffer("running_mean", Tensor(zeros: [channels]))
+        runningVariance = scope.buffer("running_var", Tensor(repeating: 1, shape: [channels]))
+        batches = scope.buffer("num_batches_tracked", Tensor(0))
+        (self.momentum, self.epsilon) = (momentum, epsilon)
+    }
+
+    /// `[batch, …, channels]` → the same
+    /// - Parameter isTraining: normalise with the statistics of `x`, at least two values a channel, and have the running ones follow them (those of a
+    ///   sample of the population: sums of squares over n − 1); else normalise with the running ones.
+    public func callAsFunction(_ x: Tensor, isTraining: Bool) -> Tensor {
+        guard isTraining else {
+            return batchNorm(
+                x, mean: runningMean.value, variance: runningVariance.value, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon)
+        }
+        let count = x.count / x.extent(-1)
+        precondition(count > 1, "BatchNorm: one value a channel, in shape \(x.shape), has no variance")
+        let (result, mean, variance) = batchNorm(x, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon)
+        if !Tape.isRecomputing {
+            runningMean.value = runningMean.value * (1 - momentum) + mean * momentum
+            runningVariance.value = runningVariance.value * (1 - momentum) + variance * (momentum * Float(count) / Float(count - 1))
+            batches.value = batches.value + 1
+        }
+        return result
+    }
+}
+
 /// Layer normalisation with `weight [channels]` and `bias [channels]`.
 public struct LayerNorm {
     private let weight, bias: Parameter

@@ -2,9 +2,10 @@ import Foundation
 import Groundwork
 import OrderedCollections
 
-/// A network's parameters by name, in the order of their declaration.
+/// A network's parameters and buffers by name, in the order of their declaration.
 ///
-/// A layer declares each of its parameters once, under the key that checkpoints use; loading, saving, optimisers and averages work on the store.
+/// A layer declares each of them once, under the key that checkpoints use; loading, saving, optimisers and averages work on the store. Optimisers and
+/// averages know parameters alone; wherever weights are saved or loaded, buffers are too, with the values they have.
 public final class ParameterStore {
     /// How a parameter lies on disk, where PyTorch's layouts hold.
     public enum Layout: Sendable {
@@ -33,6 +34,7 @@ public final class ParameterStore {
     }
 
     private var entries: OrderedDictionary<String, Entry> = [:]
+    private var bufferEntries: OrderedDictionary<String, Buffer> = [:]
     private let seed: UInt64
 
     /// - Parameter seed: of the initial values; those of a parameter depend on the seed and its name alone.
@@ -47,13 +49,19 @@ public final class ParameterStore {
     /// The names of ``parameters``.
     public var names: [String] { Array(entries.keys) }
 
+    /// All buffers in the order of their declaration.
+    public var buffers: [Buffer] { Array(bufferEntries.values) }
+
+    /// The names of ``buffers``.
+    public var bufferNames: [String] { Array(bufferEntries.keys) }
+
     /// The number of values in all parameters.
     public var count: Int { entries.values.reduce(0) { $0 + $1.parameter.value.count } }
 
     public subscript(name: String) -> Parameter? { entries[name]?.parameter }
 
     fileprivate func declare(_ name: String, shape: [Int], layout: Layout, initializer: Initializer) -> Parameter {
-        precondition(entries[name] == nil, "ParameterStore: two parameters are named \(name)")
+        precondition(entries[name] == nil && bufferEntries[name] == nil, "ParameterStore: two parameters are named \(name)")
         var random = Random(seed: seed, name: name)
         let value =
             switch initializer {
@@ -66,18 +74,25 @@ public final class ParameterStore {
         return parameter
     }
 
-    /// Values under their names, in the layouts of disk.
+    fileprivate func declareBuffer(_ name: String, _ value: Tensor) -> Buffer {
+        precondition(entries[name] == nil && bufferEntries[name] == nil, "ParameterStore: two buffers are named \(name)")
+        let buffer = Buffer(value)
+        bufferEntries[name] = buffer
+        return buffer
+    }
+
+    /// Values under their names, in the layouts of disk: the parameters, then the buffers.
     /// - Parameter values: in the place of the parameters' own, in their order (an average, say).
     public func stateDictionary(values: [Tensor]? = nil) -> [(name: String, tensor: Tensor)] {
         entries.elements.enumerated().map { index, element in
             (element.key, element.value.layout.toDisk(values?[index] ?? element.value.parameter.value))
-        }
+        } + bufferEntries.map { ($0.key, $0.value.value) }
     }
 
     /// A tensor as it lies on disk, in memory's layout: for values that stand beside the parameters, such as gradients to compare with.
     public func fromDisk(_ tensor: Tensor, named name: String) -> Tensor { entries[name]?.layout.fromDisk(tensor) ?? tensor }
 
-    /// Sets every parameter from a file.
+    /// Sets every parameter and buffer from a file.
     ///
     /// - Parameters:
     ///   - prefix: what the file's names begin with.
@@ -86,23 +101,27 @@ public final class ParameterStore {
     public func load(_ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }) throws {
         let present = Set(file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
         var problems: [String] = []
-        for (name, entry) in entries {
-            let expected = entry.layout.shapeOnDisk(entry.parameter.value.shape)
+        let shapes = entries.map { ($0.key, $0.value.layout.shapeOnDisk($0.value.parameter.value.shape)) }
+        for (name, expected) in shapes + bufferEntries.map({ ($0.key, $0.value.value.shape) }) {
             if let found = file.shape(of: prefix + name) {
                 if found != expected { problems.append("\(name) has shape \(found), not \(expected)") }
             } else {
                 problems.append("\(name) is missing")
             }
         }
-        for name in present.sorted() where entries[name] == nil && !unused(name) { problems.append("\(name) is unexpected") }
+        for name in present.sorted() where entries[name] == nil && bufferEntries[name] == nil && !unused(name) {
+            problems.append("\(name) is unexpected")
+        }
         guard problems.isEmpty else {
             let listed = problems.prefix(20).joined(separator: "; ") + (problems.count > 20 ? "; and \(problems.count - 20) more" : "")
             throw Failure(
-                .badData, "the weights do not fit the network", at: file.url.path, expected: "\(entries.count) tensors of this architecture",
+                .badData, "the weights do not fit the network", at: file.url.path,
+                expected: "\(shapes.count + bufferEntries.count) tensors of this architecture",
                 found: listed,
                 remedy: "give the weights of a network of this architecture")
         }
         for (name, entry) in entries { entry.parameter.value = entry.layout.fromDisk(try file.tensor(named: prefix + name)) }
+        for (name, buffer) in bufferEntries { buffer.value = try file.tensor(named: prefix + name) }
     }
 }
 
@@ -121,4 +140,7 @@ public struct Scope {
     {
         store.declare(prefix + name, shape: shape, layout: layout, initializer: initializer)
     }
+
+    /// Declares a buffer.
+    public func buffer(_ name: String, _ value: Tensor) -> Buffer { store.declareBuffer(prefix + name, value) }
 }

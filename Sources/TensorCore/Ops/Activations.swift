@@ -21,6 +21,11 @@ extension Tensor {
     /// max(x, 0)
     public func relu() -> Tensor { activation(vector_relu, gradient: vector_relu_gradient) }
 
+    /// x where it is positive, slope·x elsewhere.
+    public func leakyRelu(slope: Float = 0.2) -> Tensor {
+        activation({ vector_leaky_relu($0, $1, slope, $2) }, gradient: { vector_leaky_relu_gradient($0, $1, $2, slope, $3) })
+    }
+
     /// x·σ(x), the sigmoid linear unit (Elfwing et al. 2018).
     public func silu() -> Tensor { activation(vector_silu, gradient: vector_silu_gradient) }
 

@@ -139,7 +139,8 @@ private struct ConvolutionGeometry {
         return patches
     }
 
-    /// The gradient with respect to the input: each input pixel gathers the output pixels that saw it, times the transposed weights, tap by tap.
+    /// The gradient with respect to the input. At stride 1 each input pixel gathers the output pixels that saw it, times the transposed weights, tap by
+    /// tap.
     func inputGradient(_ gradient: Tensor, _ weight: Tensor) -> Tensor {
         let result = Tensor(uninitialized: [batch, height, width, inputs])
         let pixels = batch * height * width
@@ -152,6 +153,10 @@ private struct ConvolutionGeometry {
             winograd.reversed(height: height, width: width).convolve(
                 gradient, height: outputHeight, width: outputWidth, weight: weight, isReversed: true, bias: nil, residual: nil, padding: around,
                 into: result)
+            return result
+        }
+        if stride > 1 {
+            sumPatches(gradient, weight, into: result)
             return result
         }
         let patch = taps * outputs
@@ -176,6 +181,28 @@ private struct ConvolutionGeometry {
             products(patches, block) { multiply($0, $1, into: $2, m: block.count, n: inputs, k: outputs, beta: $3) }
         }
         return result
+    }
+
+    /// The input's gradient at larger strides, where few taps saw a pixel: the shares of each output pixel's whole patch in one product, for as many
+    /// images as fit the cache, and then for each input pixel the sum of its shares.
+    private func sumPatches(_ gradient: Tensor, _ weight: Tensor, into result: Tensor) {
+        let patch = taps * inputs
+        let pixels = outputHeight * outputWidth
+        let images = min(batch, max(1, ConvolutionAlgorithm.sharesAtATime / (pixels * patch)))
+        let shares = Storage(count: images * pixels * patch)
+        for first in Swift.stride(from: 0, to: batch, by: images) {
+            let count = min(images, batch - first)
+            multiplyInParallel(
+                Matrix(pointer: gradient.pointer + first * pixels * outputs, stride: outputs),
+                Matrix(pointer: weight.pointer, stride: outputs, isTransposed: true), into: Matrix(pointer: shares.pointer, stride: patch),
+                m: count * pixels, n: patch, k: outputs)
+            Parallel.forEachBlock(of: count * height, size: max(1, elementwiseBlock / (width * inputs))) { rows in
+                image_sum_patches(
+                    shares.pointer, outputHeight, outputWidth, height, width, inputs, rows.lowerBound, rows.count, kernelHeight, kernelWidth, stride,
+                    padding.top, padding.left, result.pointer + (first * height + rows.lowerBound) * width * inputs)
+            }
+        }
+        withExtendedLifetime(shares) {}
     }
 
     /// The gradient with respect to the weight: patchesᵀ × output gradient, for narrow weights summed over a fixed cut of the pixels into a few parts.

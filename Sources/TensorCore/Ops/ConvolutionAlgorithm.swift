@@ -33,6 +33,8 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 
     /// Floats of patches worked on at a time: 256 KiB, half of a common second-level cache.
     static let patchesAtATime = 1 << 16
+    /// Floats of patches that are kept at a time between a product and the sums over it: 16 MiB, which a shared last-level cache holds.
+    static let sharesAtATime = 1 << 22
     /// Weights that outgrow the cache: products are cut over them rather than over the pixels …
     static let wideWeights = 1 << 19
     /// … if all patches together have at most so many floats.

@@ -1,26 +1,32 @@
 import Groundwork
 import VectorKernels
 
-/// The largest of each 2 × 2 block, stride 2; an odd last row or column is left out.
+/// The largest of each `size` × `size` window, windows `stride` apart; last rows and columns that fill no window are left out.
 ///
-/// - Parameter x: `[batch, height, width, channels]`
-/// - Returns: `[batch, height / 2, width / 2, channels]`. The gradient goes to the first largest.
-public func maxPool2d(_ x: Tensor) -> Tensor {
+/// - Parameters:
+///   - x: `[batch, height, width, channels]`
+///   - size: 1 … 15
+/// - Returns: `[batch, (height − size) / stride + 1, likewise, channels]`. The gradient goes to the first largest in reading order.
+public func maxPool2d(_ x: Tensor, size window: Int = 2, stride: Int = 2) -> Tensor {
     let (batch, height, width, channels) = imageShape(x, "maxPool2d")
-    let result = Tensor(uninitialized: [batch, height / 2, width / 2, channels])
+    precondition((1...15).contains(window) && stride > 0, "maxPool2d: windows of \(window), \(stride) apart")
+    func extent(_ length: Int) -> Int { length < window ? 0 : (length - window) / stride + 1 }
+    let result = Tensor(uninitialized: [batch, extent(height), extent(width), channels])
     let size = result.count / max(1, batch)
     let choice = Storage(count: (result.count + 3) / 4)
     func choices(_ image: Int) -> UnsafeMutablePointer<UInt8> {
         UnsafeMutableRawPointer(choice.pointer).assumingMemoryBound(to: UInt8.self) + image * size
     }
     Parallel.forEach(batch) { image in
-        image_max_pool(x.pointer + image * height * width * channels, height, width, channels, result.pointer + image * size, choices(image))
+        image_max_pool(
+            x.pointer + image * height * width * channels, height, width, channels, window, stride, result.pointer + image * size, choices(image))
     }
     return result.recorded(from: [x]) { gradient, _ in
         let target = Tensor(zeros: [batch, height, width, channels])
         Parallel.forEach(batch) { image in
             image_max_pool_gradient(
-                gradient.pointer + image * size, choices(image), height, width, channels, target.pointer + image * height * width * channels)
+                gradient.pointer + image * size, choices(image), height, width, channels, window, stride,
+                target.pointer + image * height * width * channels)
         }
         return [target]
     }

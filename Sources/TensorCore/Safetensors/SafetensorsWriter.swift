@@ -4,7 +4,8 @@ import VectorKernels
 
 /// Writes tensors as `.safetensors`, in the order given, with text metadata.
 ///
-/// - Parameter type: `.float32`, or `.float16` for half the size at about three decimal digits.
+/// - Parameter type: `.float32`, or `.float16` for half the size at about three decimal digits; single values stay
+///   `.float32`, for they may be counts.
 /// - Throws: `Failure` (`.cannotWrite`). The file appears whole or not at all.
 public func writeSafetensors(
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], type: SafetensorsFile.ElementType = .float32, to url: URL
@@ -12,7 +13,8 @@ public func writeSafetensors(
     precondition(type == .float32 || type == .float16, "writeSafetensors: format \(type) is for reading alone")
     var header: [String: Any] = metadata.isEmpty ? [:] : ["__metadata__": metadata]
     var offset = 0
-    for (name, tensor) in tensors {
+    let types = tensors.map { $0.tensor.shape.isEmpty ? .float32 : type }
+    for ((name, tensor), type) in zip(tensors, types) {
         let size = tensor.count * type.size
         header[name] = ["dtype": type.rawValue, "shape": tensor.shape, "data_offsets": [offset, offset + size]] as [String: Any]
         offset += size
@@ -25,7 +27,7 @@ public func writeSafetensors(
         var data = Data(capacity: 8 + json.count + offset)
         withUnsafeBytes(of: UInt64(json.count).littleEndian) { data.append(contentsOf: $0) }
         data.append(json)
-        for (_, tensor) in tensors {
+        for ((_, tensor), type) in zip(tensors, types) {
             if type == .float16 {
                 let halves = [UInt16](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
                     convert_float_to_float16(tensor.count, tensor.pointer, buffer.baseAddress)

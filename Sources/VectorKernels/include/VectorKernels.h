@@ -31,6 +31,8 @@ enum activation { activation_none, activation_gelu, activation_silu };
 // Activations and their derivatives times `gradient`. GELU is the exact form x·Φ(x).
 void vector_relu(size_t count, const float *x, float *out);
 void vector_relu_gradient(size_t count, const float *x, const float *gradient, float *out);
+void vector_leaky_relu(size_t count, const float *x, float slope, float *out);
+void vector_leaky_relu_gradient(size_t count, const float *x, const float *gradient, float slope, float *out);
 void vector_silu(size_t count, const float *x, float *out);
 void vector_silu_gradient(size_t count, const float *x, const float *gradient, float *out);
 void vector_gelu(size_t count, const float *x, float *out);
@@ -68,6 +70,13 @@ void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, cons
 void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *out);
 void vector_layer_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient, float *bias_gradient);
 
+// MARK: Distances, in `distances.c`
+
+// Σ over pixels and channels of weight[c]·(a[p, c]/(|a[p]| + epsilon) − b[p, c]/(|b[p]| + epsilon))²
+double vector_feature_distance(size_t pixels, size_t channels, const float *a, const float *b, const float *weight, float epsilon);
+// Its gradient with respect to a, times scale; 0 where |a[p]| is.
+void vector_feature_distance_gradient(size_t pixels, size_t channels, const float *a, const float *b, const float *weight, float epsilon, float scale, float *out);
+
 // MARK: Attention, in `attention.c`
 
 // One block of scores [rows, keys] with leading dimension `stride`: scores ← exp(scores·scale − m) with m the running maximum after this
@@ -84,18 +93,24 @@ void vector_scale_rows(size_t rows, size_t columns, size_t stride, const float *
 
 // Rows of patches for the output pixels first ..< first + count (row-major over all images) of a convolution.
 // A patch is [kernel_height, kernel_width, channels]. When `transposed` is 0, source pixel = output·stride + tap − padding;
-// else source pixel = (output + padding − tap) / stride where that divides, and 0 elsewhere (the data gradient's pattern).
+// else source pixel = output + padding − tap (the data gradient's pattern at stride 1).
 void image_gather_patches(const float *source, size_t source_height, size_t source_width, size_t channels, size_t output_height, size_t output_width,
                           size_t first, size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top, ptrdiff_t padding_left,
                           int transposed, float *patches);
-// 2 × 2 maximum over rows first ..< first + rows of the output; choice holds 0…3.
-void image_max_pool(const float *x, size_t height, size_t width, size_t channels, float *out, uint8_t *choice);
-void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, float *out);
+// The transpose of gathering: for the rows first ..< first + count of the inputs (over all images) the sums of what patches hold for each pixel.
+void image_sum_patches(const float *patches, size_t output_height, size_t output_width, size_t height, size_t width, size_t channels, size_t first,
+                       size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top, ptrdiff_t padding_left, float *out);
+// The maximum of size × size windows, `stride` apart; choice holds which of a window's pixels it is, in reading order.
+void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *out, uint8_t *choice);
+// Adds to `out`.
+void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *out);
 void image_upsample_nearest(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
 void image_upsample_nearest_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
 // Bilinear interpolation with aligned corners; `out` of the gradient must hold zeros.
 void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
 void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
+// out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] for rows of `inner`
+void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights, float *out);
 // [height, width, channels] → [height/factor, width/factor, channels·factor²] in PyTorch's channel order, and back
 void image_pixel_unshuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
 void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);

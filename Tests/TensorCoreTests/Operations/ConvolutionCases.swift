@@ -18,11 +18,26 @@ extension OperationCase {
         make("11x11-stride-4", stride: 4, padding: Padding(2)),
     ]
 
+    static let stridedConvolutions =
+        ["odd", "one-channel", "smallest", "many-pixels"].map { strided("4x4-stride-2.\($0)", 2) }
+        + ["even", "wide"].map { strided("4x4-stride-2.\($0)", 2, hasBias: false) }
+        + ["odd", "one-channel"].map { strided("4x4-stride-1.\($0)", 1) }
+        + [
+            strided("4x4-stride-1.wide", 1, hasBias: false), strided("11x11-stride-4.odd", 4, padding: 2), strided("3x3-stride-3", 3, padding: 0),
+            strided("2x2-stride-3", 3, padding: 0),
+        ]
+
+    private static func strided(_ name: String, _ stride: Int, padding: Int = 1, hasBias: Bool = true) -> OperationCase {
+        make(name, in: "strided-convolution", stride: stride, padding: Padding(padding), hasBias: hasBias)
+    }
+
     private static let rightAndBottom = Padding(top: 0, bottom: 1, left: 0, right: 1)
 
-    private static func make(_ name: String, stride: Int = 1, padding: Padding = Padding(0), hasBias: Bool = true) -> OperationCase {
+    private static func make(
+        _ name: String, in fixture: String = "convolution", stride: Int = 1, padding: Padding = Padding(0), hasBias: Bool = true
+    ) -> OperationCase {
         // Linear in each input: a long step costs nothing.
-        OperationCase("convolution", name, ["x", "weight"] + (hasBias ? ["bias"] : []), step: 0.5) {
+        OperationCase(fixture, name, ["x", "weight"] + (hasBias ? ["bias"] : []), step: 0.5) {
             convolution($0[0], weight: $0[1], bias: hasBias ? $0[2] : nil, stride: stride, padding: padding)
         }
     }
