@@ -43,36 +43,6 @@ def median_seconds(work, repetitions):
     return statistics.median(times)
 
 
-def paper_unet(fixtures):
-    import torch
-    from torch import nn
-
-    class PaperUNet(nn.Module):
-        def __init__(self, width=128, channels=4):
-            super().__init__()
-            w = width
-            self.inc = fixtures.DoubleConv(2 * channels, w)
-            self.downs = nn.ModuleList([fixtures.Down(w, 2 * w), fixtures.Down(2 * w, 4 * w), fixtures.Down(4 * w, 4 * w)])
-            self.bottom = nn.Sequential(fixtures.DoubleConv(4 * w, 8 * w), fixtures.DoubleConv(8 * w, 8 * w), fixtures.DoubleConv(8 * w, 4 * w))
-            self.ups = nn.ModuleList([fixtures.Up(8 * w, 2 * w), fixtures.Up(4 * w, w), fixtures.Up(2 * w, w)])
-            self.attentions = nn.ModuleList([fixtures.SelfAttention(c) for c in (2 * w, 4 * w, 4 * w, 2 * w, w)])
-            self.outc = nn.Conv2d(w, channels, 1)
-
-        def forward(self, x, t):
-            half = torch.arange(128) / 128
-            angles = t[:, None] * 10000**-half
-            t = torch.cat([angles.sin(), angles.cos()], dim=1)
-            x1 = self.inc(x)
-            x2 = self.attentions[0](self.downs[0](x1, t))
-            x3 = self.attentions[1](self.downs[1](x2, t))
-            x = self.bottom(self.attentions[2](self.downs[2](x3, t)))
-            x = self.attentions[3](self.ups[0](x, x3, t))
-            x = self.attentions[4](self.ups[1](x, x2, t))
-            return self.outc(self.ups[2](x, x1, t))
-
-    return PaperUNet()
-
-
 def layouts(torch, module, x, variant):
     if variant.endswith("channels-last"):
         return module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -105,7 +75,7 @@ def torch_work(name, variant):
 
         return attend
     if name in ("unet-forward", "unet-train-step"):
-        network, x = layouts(torch, paper_unet(fixtures), torch.randn(1, 8, 128, 128), variant)
+        network, x = layouts(torch, fixtures.PaperUNet(), torch.randn(1, 8, 128, 128), variant)
         t, target = torch.tensor([500.0]), torch.randn(1, 4, 128, 128)
     else:
         network, x = layouts(torch, fixtures.SmallUNet(width=64), torch.randn(16, 8, 32, 32), variant)
@@ -134,7 +104,7 @@ def openvino_work(variant, threads):
     import torch
 
     torch.manual_seed(1)
-    network = paper_unet(networks()).eval()
+    network = networks().PaperUNet().eval()
     x, t = torch.randn(1, 8, 128, 128), torch.tensor([500.0])
     model = openvino.convert_model(torch.export.export(network, (x, t)))
     precision = "bf16" if variant.startswith("bf16") else "f32"

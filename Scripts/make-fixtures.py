@@ -22,7 +22,8 @@ Models/<network>.safetensors: inputs and outputs in [batch, height, width, chann
     cotangent                c
     gradient.<name>          the gradient of sum(output · c) with respect to each parameter, and to `input` or `input.<name>`
 
-`Models/paper-unet.safetensors` is not written here: it was computed with the code published by Ramunno et al. 2025 (its metadata says how).
+`Models/{paper-unet,enhance,progressive}.safetensors` are not written here: they were computed with the code published by Ramunno et al. 2025 (their
+metadata says how); images in them are [batch, channels, height, width].
 """
 
 import argparse
@@ -32,7 +33,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 ARGUMENTS = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -422,7 +423,8 @@ def resampling():
     for scale in (2, 3, 4):
         nearest = lambda x: nhwc(F.interpolate(nchw(x), scale_factor=scale, mode="nearest"))
         bilinear = lambda x: nhwc(F.interpolate(nchw(x), scale_factor=scale, mode="bilinear", align_corners=True))
-        for name, function in {"nearest": nearest, "bilinear": bilinear}.items():
+        edges = lambda x: nhwc(F.interpolate(nchw(x), scale_factor=scale, mode="bilinear", align_corners=False))
+        for name, function in {"nearest": nearest, "bilinear": bilinear, "bilinear-edges": edges}.items():
             cases.add(f"{name}-{scale}.odd", function, {"x": (2, 5, 3, 3)})
             cases.add(f"{name}-{scale}.one-pixel", function, {"x": (1, 1, 1, 2)})
             cases.add(f"{name}-{scale}.one-row", function, {"x": (1, 1, 4, 2)})
@@ -928,6 +930,109 @@ class SelfAttention(nn.Module):
         return (self.ff_self(attended) + attended).transpose(1, 2).reshape(x.shape)
 
 
+class PaperUNet(nn.Module):
+    """The U-Net of Ramunno et al. 2025, under the names of its published state dictionaries but for the layers it never uses."""
+
+    def __init__(self, width=128, channels=4, attention=True):
+        super().__init__()
+        w = width
+        self.inc = DoubleConv(2 * channels, w)
+        self.down1, self.down2, self.down3 = Down(w, 2 * w), Down(2 * w, 4 * w), Down(4 * w, 4 * w)
+        self.bot1, self.bot2, self.bot3 = DoubleConv(4 * w, 8 * w), DoubleConv(8 * w, 8 * w), DoubleConv(8 * w, 4 * w)
+        self.up1, self.up2, self.up3 = Up(8 * w, 2 * w), Up(4 * w, w), Up(2 * w, w)
+        for i, multiple in enumerate((2, 4, 4, 2, 1), start=1):
+            setattr(self, f"sa{i}", SelfAttention(multiple * w) if attention else nn.Identity())
+        self.outc = nn.Conv2d(w, channels, 1)
+
+    def forward(self, x, t):
+        """x: [x_t, condition]; t: one a sample, of the type of x."""
+        angles = t[:, None] * 10000 ** -(torch.arange(128, dtype=t.dtype) / 128)
+        t = torch.cat([angles.sin(), angles.cos()], dim=1)
+        x1 = self.inc(x)
+        x2 = self.sa1(self.down1(x1, t))
+        x3 = self.sa2(self.down2(x2, t))
+        x = self.sa3(self.down3(x3, t))
+        x = self.bot3(self.bot2(self.bot1(x)))
+        x = self.sa4(self.up1(x, x3, t))
+        x = self.sa5(self.up2(x, x2, t))
+        return self.outc(self.up3(x, x1, t))
+
+
+class Enhance(nn.Module):
+    """The network "Enhance" of Ramunno et al. 2025."""
+
+    class Block(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.double_conv = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+                nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+                nn.BatchNorm2d(outputs),
+            )
+
+        def forward(self, x):
+            return self.double_conv(x)
+
+    def __init__(self, width=8, align_corners=True):
+        super().__init__()
+        self.align_corners = align_corners
+        self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
+        multiples = (1, 8, 16, 32, 16, 8, 1)
+        for i, (before, after) in enumerate(zip(multiples, multiples[1:]), start=1):
+            setattr(self, f"resblock{i}", self.Block(before * width, after * width))
+        self.conv2, self.bnorm = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.outpc = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.Conv2d(width, 1, 1)
+
+    def forward(self, x):
+        first = x = F.relu(self.conv1(x))
+        for i in range(1, 7):
+            x = getattr(self, f"resblock{i}")(x)
+        x = self.bnorm(self.conv2(x)) + first
+        x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=self.align_corners)
+        return self.outpc(F.relu(self.conv3(x)))
+
+
+class Progressive(nn.Module):
+    """The network "Progressive" of Ramunno et al. 2025."""
+
+    def __init__(self, width=8, align_corners=True, antialias=True):
+        super().__init__()
+        self.align_corners, self.antialias = align_corners, antialias
+        widths = [1] + [multiple * width for multiple in (1, 8, 16, 32, 16, 8, 8, 4)]
+        for i, (before, after) in enumerate(zip(widths, widths[1:]), start=1):
+            setattr(self, f"conv{i}", nn.Conv2d(before, after, 3, padding=1, bias=False))
+            setattr(self, f"norm{i}", nn.GroupNorm(1, after))
+        self.outc = nn.Conv2d(4 * width, 1, 3, padding=1, bias=False)
+
+    def forward(self, low):
+        x = low
+        for layers, scale in (range(1, 5), 2), (range(5, 9), 4):
+            for i in layers:
+                x = getattr(self, f"norm{i}")(getattr(self, f"conv{i}")(x))
+            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=self.align_corners)
+            x = x + F.interpolate(low, scale_factor=scale, mode="bicubic", align_corners=False, antialias=self.antialias)
+        return self.outc(x)
+
+
+class PatchDiscriminator(nn.Module):
+    """The discriminator of VQGAN (Esser et al. 2021), for images of one channel."""
+
+    def __init__(self, width=64, layers=3):
+        super().__init__()
+        sequence = [nn.Conv2d(1, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        before = width
+        for i in range(1, layers + 1):
+            after = width * min(2**i, 8)
+            sequence += [nn.Conv2d(before, after, 4, stride=2 if i < layers else 1, padding=1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
+            before = after
+        self.main = nn.Sequential(*sequence, nn.Conv2d(before, 1, 4, padding=1))
+
+    def forward(self, x):
+        return self.main(x)
+
+
 # ------------------------------------------------------------------------------------------------------------ network fixtures
 
 
@@ -942,7 +1047,7 @@ def randomised(module, name):
             values = values / math.sqrt(parameter[0].numel())
         parameter.data = values
     for layer in module.modules():
-        if isinstance(layer, (RMSNorm, nn.GroupNorm, nn.LayerNorm)):
+        if isinstance(layer, (RMSNorm, nn.GroupNorm, nn.LayerNorm, nn.BatchNorm2d)):
             layer.weight.data += 1
     return module.double(), generator
 
@@ -1028,6 +1133,125 @@ def autoencoder():
     tensors |= {f"quantized.{name}": tensor for name, tensor in again.items() if name.startswith("gradient.") or name == "output"}
     tensors |= {"quantized.latents": quantized, "quantized.indices": indices, "quantized.codebook_loss": codebook_loss}
     return tensors
+
+
+@fixture("Models/enhance-training")
+def enhance_training():
+    """Base width 1, edges aligned, two images of 6 × 5 in training; `after.<name>` are the running statistics afterwards."""
+    module, generator = randomised(Enhance(1, align_corners=False), "enhance-training")
+    before = {f"weights.{name}": buffer.clone() for name, buffer in module.named_buffers()}
+    x = random((2, 1, 6, 5), generator)
+    output = module(x)
+    cotangent = torch.randn(output.shape, generator=generator).double()
+    tensors = network_tensors(module, {"input": x}, output, cotangent, (output * cotangent).sum())
+    return tensors | before | {f"after.{name}": buffer for name, buffer in module.named_buffers()}
+
+
+@fixture("Models/progressive-plain")
+def progressive_plain():
+    """Base width 1, edges aligned, plain bicubic enlargement, two images of 6 × 5."""
+    module, generator = randomised(Progressive(1, align_corners=False, antialias=False), "progressive-plain")
+    x = random((2, 1, 6, 5), generator)
+    output = module(x)
+    cotangent = torch.randn(output.shape, generator=generator).double()
+    return network_tensors(module, {"input": x}, output, cotangent, (output * cotangent).sum())
+
+
+@fixture("Models/patch-discriminator")
+def patch_discriminator():
+    """Width 3, three layers, two images of 50 × 41 each, in training, first `input` and then `real`:
+
+    `output` of `input` with `gradient.*` of sum(output · cotangent); `hinge` and `generator`, the losses of judging `real` real and `input` not, with
+    `hinge.gradient.<parameter>` of the first and `generator.gradient.input` of the second; `after.<name>`, the running statistics after both; and
+    `inference`, what `input` gives with those.
+    """
+    module, generator = randomised(PatchDiscriminator(3), "patch-discriminator")
+    before = {f"weights.{name}": buffer.clone() for name, buffer in module.named_buffers()}
+    x, real = random((2, 1, 50, 41), generator), torch.randn((2, 1, 50, 41), generator=generator).double()
+    fake_output = module(x)
+    cotangent = torch.randn(fake_output.shape, generator=generator).double()
+    hinge = 0.5 * (F.relu(1 - module(real)).mean() + F.relu(1 + fake_output).mean())
+    names, parameters = zip(*module.named_parameters())
+    tensors = {f"hinge.gradient.{name}": g for name, g in zip(names, torch.autograd.grad(hinge, parameters, retain_graph=True))}
+    adversarial = -fake_output.mean()
+    tensors["generator.gradient.input"] = nhwc(*torch.autograd.grad(adversarial, x, retain_graph=True))
+    tensors |= network_tensors(module, {"input": x}, fake_output, cotangent, (fake_output * cotangent).sum())
+    tensors |= before | {f"after.{name}": buffer.clone() for name, buffer in module.named_buffers()}
+    return tensors | {"real": nhwc(real), "hinge": hinge, "generator": adversarial, "inference": nhwc(module.eval()(x))}
+
+
+@fixture("Models/adapted-self-attention")
+def adapted_self_attention():
+    """The paper's self-attention of 8 channels with low-rank additions to both projections, rank 3 and alpha 6: A and B of a layer are
+    `adapters.<layer>.lora_A.weight` and `adapters.<layer>.lora_B.weight`."""
+    module, generator = randomised(SelfAttention(8), "adapted-self-attention")
+    weights = dict(module.named_parameters())
+    adapters, adapted = {}, {}
+    for layer, name in {"mha.in_proj": "mha.in_proj_weight", "mha.out_proj": "mha.out_proj.weight"}.items():
+        outputs, inputs = weights[name].shape
+        down, up = ((0.4 * torch.randn(shape, generator=generator)).double().requires_grad_() for shape in [(3, inputs), (outputs, 3)])
+        adapters |= {f"adapters.{layer}.lora_A.weight": down, f"adapters.{layer}.lora_B.weight": up}
+        adapted[name] = weights[name] + 6 / 3 * up @ down
+    x = random((2, 8, 5, 3), generator)
+    output = torch.func.functional_call(module, adapted, (x,))
+    cotangent = torch.randn(output.shape, generator=generator).double()
+    return network_tensors(module, {"input": x} | adapters, output, cotangent, (output * cotangent).sum())
+
+
+def training_batches(generator, channels=4, steps=10, size=16):
+    """x₀ and condition of a batch of two; the noise and the timesteps of each step."""
+    draw = lambda *shape: torch.randn(shape, generator=generator).double()
+    clean, condition, noise = draw(2, channels, size, size), draw(2, channels, size, size), draw(steps, 2, channels, size, size)
+    return clean, condition, noise, torch.randint(1, 1000, (steps, 2), generator=generator)
+
+
+def batch_tensors(clean, condition, noise, timesteps):
+    return {"clean": nhwc(clean), "condition": nhwc(condition), "noise": noise.permute(0, 1, 3, 4, 2), "timesteps": timesteps}
+
+
+def train(module, clean, condition, noise, timesteps):
+    """A step of AdamW on mean((network − ε)²) for each batch of noise; returns the losses."""
+    alphas = (1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)).cumprod(0)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=3e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
+    losses = []
+    for epsilon, t in zip(noise, timesteps):
+        alpha = alphas[t][:, None, None, None]
+        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * epsilon
+        loss = F.mse_loss(module(torch.cat([noisy, condition], dim=1), t.double()), epsilon)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return torch.tensor(losses, dtype=torch.float64)
+
+
+@fixture("Models/paper-unet-training")
+def paper_unet_training():
+    """Ten steps of AdamW (learning rate 3e-4, betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01) of the paper's U-Net in latent space, on
+    mean((network − ε)²) at 16² latents.
+
+    `clean`, `condition`; `noise` and `timesteps`, whose first axis counts the steps. From `weights.<name>`, base width 4: `attention.losses` and
+    `attention.after.<name>`, the weights afterwards; without attention `plain.losses` and `plain.after.<name>`; and `published.losses` from the
+    weights in `paper-unet.safetensors`, base width 12.
+    """
+    start, generator = randomised(PaperUNet(4), "paper-unet-training")
+    batches = training_batches(generator)
+    tensors = batch_tensors(*batches)
+    tensors |= {f"weights.{name}": parameter.detach().clone() for name, parameter in start.named_parameters()}
+    for case, module in {"attention": PaperUNet(4), "plain": PaperUNet(4, attention=False)}.items():
+        module.double().load_state_dict({name: tensors[f"weights.{name}"] for name in module.state_dict()})
+        tensors[f"{case}.losses"] = train(module, *batches)
+        tensors |= {f"{case}.after.{name}": parameter for name, parameter in module.named_parameters()}
+    tensors["published.losses"] = train(published_unet(), *batches)
+    return tensors
+
+
+def published_unet():
+    """The published network with the weights of its golden values, base width 12."""
+    file = load_file(Path(__file__).resolve().parent.parent / "Tests" / "Fixtures" / "Models" / "paper-unet.safetensors")
+    module = PaperUNet(12).double()
+    module.load_state_dict({name: file[f"weights.{name}"] for name in module.state_dict()})
+    return module
 
 
 def main():

@@ -115,21 +115,25 @@ DISPATCHED void image_upsample_nearest_gradient(const float *gradient, size_t he
 
 typedef struct { size_t low, high; float weight; } tap;
 
-// Where output index i lies between two inputs when both ends coincide.
-static tap aligned(size_t i, size_t inputs, size_t outputs) {
-    float position = outputs > 1 ? (float)i * ((float)(inputs - 1) / (float)(outputs - 1)) : 0.0f;
+// Where output index i lies between two inputs when the outermost centres coincide, or else the edges.
+static tap between(size_t i, size_t inputs, size_t outputs, int aligns_corners) {
+    float position;
+    if (aligns_corners) position = outputs > 1 ? (float)i * ((float)(inputs - 1) / (float)(outputs - 1)) : 0.0f;
+    else position = ((float)i + 0.5f) * ((float)inputs / (float)outputs) - 0.5f;
+    if (position < 0) position = 0;
     size_t low = (size_t)position;
     if (low > inputs - 1) low = inputs - 1;
     size_t high = low + 1 < inputs ? low + 1 : low;
     return (tap){low, high, position - (float)low};
 }
 
-DISPATCHED void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out) {
+DISPATCHED void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners,
+                                        float *out) {
     size_t columns = width * scale;
     for (size_t i = 0; i < height * scale; i++) {
-        tap v = aligned(i, height, height * scale);
+        tap v = between(i, height, height * scale, aligns_corners);
         for (size_t j = 0; j < columns; j++) {
-            tap h = aligned(j, width, columns);
+            tap h = between(j, width, columns, aligns_corners);
             const float *a = x + (v.low * width + h.low) * channels, *b = x + (v.low * width + h.high) * channels;
             const float *c = x + (v.high * width + h.low) * channels, *d = x + (v.high * width + h.high) * channels;
             float wa = (1 - v.weight) * (1 - h.weight), wb = (1 - v.weight) * h.weight, wc = v.weight * (1 - h.weight), wd = v.weight * h.weight;
@@ -139,12 +143,13 @@ DISPATCHED void image_upsample_bilinear(const float *x, size_t height, size_t wi
     }
 }
 
-DISPATCHED void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out) {
+DISPATCHED void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale,
+                                                 int aligns_corners, float *out) {
     size_t columns = width * scale;
     for (size_t i = 0; i < height * scale; i++) {
-        tap v = aligned(i, height, height * scale);
+        tap v = between(i, height, height * scale, aligns_corners);
         for (size_t j = 0; j < columns; j++) {
-            tap h = aligned(j, width, columns);
+            tap h = between(j, width, columns, aligns_corners);
             float *a = out + (v.low * width + h.low) * channels, *b = out + (v.low * width + h.high) * channels;
             float *c = out + (v.high * width + h.low) * channels, *d = out + (v.high * width + h.high) * channels;
             float wa = (1 - v.weight) * (1 - h.weight), wb = (1 - v.weight) * h.weight, wc = v.weight * (1 - h.weight), wd = v.weight * h.weight;

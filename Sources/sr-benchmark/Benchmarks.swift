@@ -88,10 +88,10 @@ extension Benchmark {
         return random.normal(shape)
     }
 
-    private static func smallAutoencoder() -> Autoencoder {
-        let configuration = Autoencoder.Configuration(
+    private static func smallAutoencoder() -> CompactAutoencoder {
+        let configuration = CompactAutoencoder.Configuration(
             patch: 2, width: 64, multipliers: [1, 2], latentChannels: 4, codebookSize: 0, decodesQuantized: false)
-        return Autoencoder(configuration, in: ParameterStore(seed: 1).root)
+        return CompactAutoencoder(configuration, in: ParameterStore(seed: 1).root)
     }
 
     private static func perceptualDistance() -> PerceptualDistance {

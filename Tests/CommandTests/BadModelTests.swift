@@ -52,14 +52,16 @@ import Testing
     }
 
     @Test func ofAnotherProgram() throws {
-        try expectAllRefuse(fixture("Models/small-unet.safetensors"), 65, "no model of this program", "sr.model", "sr train")
+        let weights = fixture("Models/small-unet.safetensors")
+        try expectAllRefuse(weights, 65, "no model of this program", "sr.model", "sr train", commands: ["infer", "evaluate"])
+        try expectAllRefuse(weights, 65, "no first stage of latent diffusion", "convert-checkpoint", commands: ["train"])
         try expectAllRefuse(fixture("SolarImage/float64.fits"), 65, "not a safetensors file")
     }
 
     @Test func autoencoderCannotSuperResolve() throws {
         let autoencoder = try TinyModels.shared.get().autoencoder
         try expectAllRefuse(
-            autoencoder, 65, "cannot super-resolve", "latent diffusion", "found a model of kind vqgan", "ldm-residual", commands: ["infer"])
+            autoencoder, 65, "cannot super-resolve", "a diffusion model", "found a model of kind vqgan", "ldm-residual", commands: ["infer"])
     }
 
     @Test func folderOrPipe() throws {

@@ -37,9 +37,8 @@ import Testing
         ("infer DATA --output OUT --fine-cutoff 2", "not built yet"), ("infer DATA --output OUT --centre-on 11158", "not built yet"),
         ("evaluate DATA --output OUT --clip-weights x", "not built yet"),
         ("evaluate DATA --output OUT --predictions x --references y", "not built yet"),
-        ("train DATA --output OUT --model vqgan --from x", "not built yet"),
-        ("finetune DATA --from x --output OUT", "not built yet"), ("train DATA --output OUT", "no model is named"),
-        ("train DATA --output OUT --model ddpm", "cannot be trained"), ("train DATA --output OUT --model vqgan --preset paper", "preset paper"),
+        ("finetune DATA --output OUT", "no model is named"), ("train DATA --output OUT", "no model is named"),
+        ("train DATA --output OUT --model ldm --preset paper", "f = 8"), ("train DATA --output OUT --model ddpm --autoencoder x", "works on pixels"),
         ("train DATA --output OUT --model vqgan --steps 1 --epochs 1", "exclude each other"),
         ("train DATA --output OUT --model vqgan --preset tiny --autoencoder MODEL", "autoencoder"), ("trian DATA", "trian"),
     ]) func usage(_ line: String, _ word: String) throws {

@@ -49,7 +49,7 @@ import Testing
             #expect(report.models.map(\.name) == names)
             #expect(report.models.map { $0.digest?.count } == [nil, nil, nil, 64, 64])
             #expect(report.data.maps == 3 && report.options.samples == 2 && report.options.steps == 2 && report.options.seed == 4)
-            #expect(report.options.sampler == "ddim" && report.options.eta == 0)
+            #expect(report.options.sampler == "dpm-solver++" && report.options.eta == nil)
             for model in report.models {
                 for key in [
                     "psnr", "ssim", "lpips", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist",

@@ -120,7 +120,7 @@ import Testing
     @Test(arguments: [
         (["--steps", "2", "--sampler", "dpm-solver++"], "DPM-Solver++(2M), 2 steps, seed 1"),
         (["--steps", "3", "--sampler", "ddim"], "DDIM, 3 steps, seed 1"),
-        (["--steps", "2", "--sampler", "ddim", "--eta", "0.25"], "DDIM with eta 0.25, 2 steps, seed 1"), ([], "DDIM, 20 steps, seed 1"),
+        (["--steps", "2", "--sampler", "ddim", "--eta", "0.25"], "DDIM with eta 0.25, 2 steps, seed 1"), ([], "DPM-Solver++(2M), 20 steps, seed 1"),
         (["--sampler", "ddpm"], "DDPM, 1000 steps, seed 1"),
     ]) func samplersAreTold(_ options: [String], _ words: String) throws {
         let model = try TinyModels.shared.get().model
@@ -183,7 +183,7 @@ import Testing
             let history = try FITSFile(reading: folder.appendingPathComponent("low_sr.fits")).firstImage().header.cards.filter {
                 $0.keyword == "HISTORY"
             }
-            #expect(history.contains { $0.comment.contains("DDIM, 1 steps, seed 8") }, "\(history.map(\.comment))")
+            #expect(history.contains { $0.comment.contains("DPM-Solver++(2M), 1 steps, seed 8") }, "\(history.map(\.comment))")
         }
     }
 }

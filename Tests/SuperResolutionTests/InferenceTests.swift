@@ -190,7 +190,7 @@ import Testing
     @Test(arguments: ModelsExample.autoencoders) func autoencodingInTilesIsExact(_ autoencoder: String) throws {
         var description = try ModelsExample.description()
         description.autoencoder = try ModelsExample.decoded(autoencoder)
-        let channels = description.autoencoder.latentChannels
+        let channels = description.autoencoder.compact.latentChannels
         description.diffusion?.statistics = LatentStatistics(target: Tensor(zeros: [2, channels]), condition: Tensor(zeros: [2, channels]))
         let model = Model(description, seed: 14)
         let resolver = try SuperResolver(model)

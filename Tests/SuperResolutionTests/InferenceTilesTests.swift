@@ -40,9 +40,9 @@ import Testing
 
     // MARK: - Tiles with a halo
 
-    private func autoencoder(_ json: String) throws -> Autoencoder {
-        let configuration: Autoencoder.Configuration = try ModelsExample.decoded(json)
-        return Autoencoder(configuration, in: ParameterStore(seed: 11).root)
+    private func autoencoder(_ json: String) throws -> CompactAutoencoder {
+        let configuration: CompactAutoencoder.Configuration = try ModelsExample.decoded(json)
+        return CompactAutoencoder(configuration, in: ParameterStore(seed: 11).root)
     }
 
     private func scaled(_ tile: TileRectangle, by factor: Int) -> TileRectangle {
@@ -107,9 +107,9 @@ import Testing
     }
 
     @Test func decodingThroughACodebookInTiles() throws {
-        let configuration: Autoencoder.Configuration = try ModelsExample.decoded(
+        let configuration: CompactAutoencoder.Configuration = try ModelsExample.decoded(
             #"{"patch": 2, "width": 8, "multipliers": [1, 2], "latent_channels": 4, "codebook_size": 16, "decodes_quantized": true}"#)
-        let autoencoder = Autoencoder(configuration, in: ParameterStore(seed: 11).root)
+        let autoencoder = CompactAutoencoder(configuration, in: ParameterStore(seed: 11).root)
         var random = Random(seed: 15)
         let latents = random.normal([1, 20, 27, 4])
         let decoded = LatentTiles.assemble(

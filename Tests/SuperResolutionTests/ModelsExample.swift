@@ -46,6 +46,15 @@ enum ModelsExample {
 
     static func model(kind: ModelKind = .ldmResidual, seed: UInt64 = 8) throws -> Model { model(try description(kind: kind), seed: seed) }
 
+    /// An autoencoder or a regression network as training begins with it.
+    static func newModel(_ configuration: TrainingConfiguration) -> Model {
+        Model(
+            ModelDescription(
+                kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
+                regression: configuration.regression, training: TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)),
+            seed: configuration.seed)
+    }
+
     /// Layers that start at zero get values too, so that every weight counts.
     static func model(_ description: ModelDescription, seed: UInt64 = 8) -> Model {
         let model = Model(description, seed: seed)
@@ -56,5 +65,16 @@ enum ModelsExample {
             }
         }
         return model
+    }
+}
+
+extension AutoencoderConfiguration? {
+    /// The compact autoencoder that this is expected to be.
+    var compact: CompactAutoencoder.Configuration {
+        get {
+            guard case .compact(let configuration) = self else { preconditionFailure("\(self as Any) is no compact autoencoder") }
+            return configuration
+        }
+        set { self = .compact(newValue) }
     }
 }

@@ -57,7 +57,7 @@ import Testing
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("model.safetensors")
             var description = try ModelsExample.description(kind: .vqgan)
-            description.autoencoder.codebookSize = 16
+            description.autoencoder.compact.codebookSize = 16
             description.normalization = normalization
             description.training.validationLoss = nil
             let model = ModelsExample.model(description)
@@ -191,11 +191,13 @@ import Testing
 
     static let flaws =
         [Int.min, -4, 0, 1, 2, 8, Int.max].map { scale in Flaw("scale \(scale)") { $0.scale = scale } }
-        + [Int.min, -1, 0, 3, 12, 17, Int.max].map { patch in Flaw("patch \(patch)") { $0.autoencoder.patch = patch } }
-        + [Int.min, -8, 0, 1025, Int.max].map { width in Flaw("width \(width)") { $0.autoencoder.width = width } }
-        + [[], [0], [1, -1], [17], [1, 1, 1, 1, 1, 1, 1], [Int.max]].map { list in Flaw("multipliers \(list)") { $0.autoencoder.multipliers = list } }
-        + [-1, 0, 65, Int.max].map { channels in Flaw("\(channels) latent channels") { $0.autoencoder.latentChannels = channels } }
-        + [Int.min, -1, 1 << 20 + 1, Int.max].map { codes in Flaw("\(codes) codes") { $0.autoencoder.codebookSize = codes } }
+        + [Int.min, -1, 0, 3, 12, 17, Int.max].map { patch in Flaw("patch \(patch)") { $0.autoencoder.compact.patch = patch } }
+        + [Int.min, -8, 0, 1025, Int.max].map { width in Flaw("width \(width)") { $0.autoencoder.compact.width = width } }
+        + [[], [0], [1, -1], [17], [1, 1, 1, 1, 1, 1, 1], [Int.max]].map { list in
+            Flaw("multipliers \(list)") { $0.autoencoder.compact.multipliers = list }
+        }
+        + [-1, 0, 65, Int.max].map { channels in Flaw("\(channels) latent channels") { $0.autoencoder.compact.latentChannels = channels } }
+        + [Int.min, -1, 1 << 20 + 1, Int.max].map { codes in Flaw("\(codes) codes") { $0.autoencoder.compact.codebookSize = codes } }
         + [Flaw("no network") { $0.diffusion = nil }, Flaw("a network in an autoencoder") { $0.kind = .vqgan }]
         + [.unet(0, [1, 2], heads: 4), .unet(-8, [1, 2], heads: 4), .unet(1025, [1, 2], heads: 5), .unet(8, [], heads: 4)]
         + [.unet(8, [0], heads: 4), .unet(8, [1, 17], heads: 4), .unet(8, [1, 1, 1, 1, 1, 1, 1], heads: 4)]
@@ -230,8 +232,8 @@ import Testing
             let url = folder.appendingPathComponent("model.safetensors")
             let model = try ModelsExample.model()
             for flaw in [
-                Flaw("autoencoder") { ($0.autoencoder.width, $0.autoencoder.multipliers) = (1024, [1]) },
-                Flaw("codebook") { $0.autoencoder.codebookSize = 1 << 20 },
+                Flaw("autoencoder") { ($0.autoencoder.compact.width, $0.autoencoder.compact.multipliers) = (1024, [1]) },
+                Flaw("codebook") { $0.autoencoder.compact.codebookSize = 1 << 20 },
                 Flaw.unet(1024, [1], heads: 4), Flaw.paper(128),
             ] {
                 var description = try ModelsExample.description()
@@ -246,7 +248,7 @@ import Testing
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("model.safetensors")
             var description = try ModelsExample.description()
-            description.autoencoder.width = 16
+            description.autoencoder.compact.width = 16
             try writeDescription(try json(description), of: ModelsExample.model(), to: url)
             #expect(try failure(reading: url).found?.contains("encoder.conv_in.weight has shape [8, 4, 3, 3], not [16, 4, 3, 3]") == true)
             description = try ModelsExample.description()

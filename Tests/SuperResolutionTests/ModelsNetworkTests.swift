@@ -62,11 +62,11 @@ import Testing
         try fixture.expectGradients(gradients, of: store)
     }
 
-    private static func autoencoder(decodesQuantized: Bool, in scope: Scope) throws -> Autoencoder {
-        var configuration = try ModelsExample.description().autoencoder
+    private static func autoencoder(decodesQuantized: Bool, in scope: Scope) throws -> CompactAutoencoder {
+        var configuration = try ModelsExample.description().autoencoder.compact
         configuration.codebookSize = 16
         configuration.decodesQuantized = decodesQuantized
-        return Autoencoder(configuration, in: scope)
+        return CompactAutoencoder(configuration, in: scope)
     }
 
     @Test func autoencoder() throws {
@@ -116,7 +116,7 @@ import Testing
         let network = try Self.autoencoder(decodesQuantized: false, in: store.root)
         try store.load(fixture.file, prefix: ModelsFixture.weights)
         let latents = try fixture["latents"]
-        let (same, loss) = network.quantized(latents)
+        let (same, _, loss) = network.quantized(latents)
         expectSame(same, latents, "latents")
         expectClose(loss, try fixture["quantized.codebook_loss"], "loss of the codebook")
     }

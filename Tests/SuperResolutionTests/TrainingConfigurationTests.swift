@@ -4,9 +4,9 @@ import SuperResolution
 import Testing
 
 @Suite struct TrainingConfigurationTests {
-    @Test(arguments: [ModelKind.vqgan, .ldmResidual], [TrainingConfiguration.Preset.small, .tiny])
+    @Test(arguments: ModelKind.allCases, TrainingConfiguration.Preset.allCases)
     func yamlThereAndBack(model: ModelKind, preset: TrainingConfiguration.Preset) throws {
-        var configuration = try TrainingConfiguration(model: model, preset: preset)
+        var configuration = TrainingConfiguration(model: model, preset: preset)
         try configuration.validate()
         #expect(try TrainingConfiguration(yaml: try configuration.yaml(), at: "config.yaml") == configuration)
         configuration.seed = .max
@@ -15,7 +15,7 @@ import Testing
         configuration.learningRate = 3.3e-5
         configuration.schedule = .constant
         configuration.normalization = .paper
-        configuration.prediction = .noise
+        if model.isDiffusion { configuration.prediction = .noise }
         if model == .ldmResidual { configuration.network = .paper(try ModelsExample.paperUNet(width: 12)) }
         let text = try configuration.yaml()
         #expect(try TrainingConfiguration(yaml: text, at: "config.yaml") == configuration)
@@ -27,21 +27,13 @@ import Testing
         #expect(Set(keys).isSubset(of: TrainingConfiguration.keys))
     }
 
-    @Test func whatThisVersionCannotTrain() throws {
-        for model in ModelKind.allCases where model != .vqgan && model != .ldmResidual {
-            let failure = try #require(throws: Failure.self) { try TrainingConfiguration(model: model, preset: .tiny) }
-            #expect(failure.category == .usage && failure.found == model.rawValue)
-        }
-        #expect(try #require(throws: Failure.self) { try TrainingConfiguration(model: .vqgan, preset: .paper) }.category == .usage)
-    }
-
     // MARK: - Reading
 
     @Test(arguments: [
         ("schedule: cosine", "schedule: linear", "schedule"), ("preset: tiny", "preset: huge", "preset"), ("model: vqgan", "model: gan", "model"),
         ("steps: 200", "steps: many", "steps"), ("steps: 200", "steps: 2.5", "steps"), ("seed: 1", "seed: -1", "seed"),
         ("batch-size: 4", "batch-size: [4]", "batch-size"), ("kind: asinh", "kind: cube", "normalization.kind"),
-        ("limit: 3", "limit: -3", "normalization.limit"), ("prediction: velocity", "prediction: future", "prediction"),
+        ("limit: 3", "limit: -3", "normalization.limit"),
         ("batch-size: 4", "batch: 4", "batch-size"),
     ]) func valuesThatCannotBeRead(original: String, replacement: String, key: String) throws {
         let text = try TrainingConfiguration(model: .vqgan, preset: .tiny).yaml()
@@ -61,7 +53,7 @@ import Testing
     // MARK: - Overlay
 
     @Test func overlayTakesTheFilesEntriesAndKeepsTheRest() throws {
-        let configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        let configuration = TrainingConfiguration(model: .ldmResidual, preset: .tiny)
         #expect(try configuration.overlaid(with: [:], at: "file") == configuration)
         let overlaid = try configuration.overlaid(
             with: [
@@ -79,7 +71,7 @@ import Testing
     }
 
     @Test func everyKeyCanBeOverlaidByItsOwnValue() throws {
-        let configuration = try TrainingConfiguration(model: .ldmResidual, preset: .small)
+        let configuration = TrainingConfiguration(model: .ldmResidual, preset: .small)
         var entries: [String: Any] = ["model": "ldm-residual", "preset": "small", "max-hours": 2.5, "epochs": 1]
         for (key, value) in [
             ("seed", 1), ("steps", 8000), ("batch-size", 16), ("crop-size", 128), ("warmup", 100), ("accumulate", 1), ("clip-norm", 1),
@@ -92,12 +84,16 @@ import Testing
         var expected = configuration
         (expected.maxHours, expected.epochs) = (2.5, 1)
         #expect(try configuration.overlaid(with: entries, at: "file") == expected)
-        #expect(Set(entries.keys).union(["normalization", "autoencoder", "network"]) == Set(TrainingConfiguration.keys))
+        entries["betas"] = [0.9, 0.999]
+        entries["fine-tuning"] = false
+        #expect(
+            Set(entries.keys).union(["normalization", "autoencoder", "loss", "network", "regression", "adaptation"])
+                == Set(TrainingConfiguration.keys))
     }
 
     @Test(arguments: [("steps", "many"), ("learning-rate", "fast"), ("schedule", "linear"), ("model", "gan"), ("normalization", "asinh")])
     func overlaidValuesOfTheWrongKind(key: String, value: String) throws {
-        let configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        let configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
         let failure = try #require(throws: Failure.self) { try configuration.overlaid(with: [key: value], at: "some/file.yaml") }
         #expect(failure.category == .configuration && failure.location == "some/file.yaml")
         #expect(failure.found?.contains(key) == true, "\(failure)")
@@ -126,15 +122,26 @@ import Testing
         Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
         Flaw.all("ema-decay", \.emaDecay, 1, -0.1, .nan), Flaw.all("validate-every", \.validateEvery, -1), Flaw.all("save-every", \.saveEvery, 0, -1),
         Flaw.all("keep-last", \.keepLast, -1), Flaw.all("patience", \.patience, -1), Flaw.all("overfit", \.overfit, -1, .max),
-        Flaw.all("latent-crops", \.latentCrops, 0, -1, 65537), Flaw.all("latent-refresh", \.latentRefresh, 0, -1, .max),
-        Flaw.all("autoencoder", \.autoencoder.patch, 0, 3, -1), Flaw.all("autoencoder", \.autoencoder.width, 0, -8, .max),
-        Flaw.all("autoencoder", \.autoencoder.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1]),
-        Flaw.all("autoencoder", \.autoencoder.latentChannels, 0, -4, .max), Flaw.all("autoencoder", \.autoencoder.codebookSize, -1, .max),
-        Flaw.all("network", \.network, nil),
+        Flaw.all("latent-crops", \.latentCrops, -1, 65537), Flaw.all("betas", \.betas, [], [0.9], [0.9, 1], [-0.1, 0.9], [.nan, 0.9]),
+        Flaw.all("latent-refresh", \.latentRefresh, 0, -1, .max),
+        Flaw.all("network", \.network, nil), Flaw.all("prediction", \.prediction, nil),
+        Flaw.all("regression", \.regression, .enhance(Enhance.Configuration(width: 2, alignsCorners: true))),
+        Flaw.all("loss", \.loss, .tiny),
+        Flaw.all("adaptation", \.adaptation, Adaptation(rank: -1), Adaptation(rank: 0, unfreeze: .none), Adaptation(alpha: 0)),
     ].flatMap(\.self)
 
-    @Test(arguments: flaws) func unsoundValues(_ flaw: Flaw) throws {
-        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+    static let autoencoderFlaws: [Flaw] = [
+        Flaw.all("autoencoder", \.autoencoder, nil), Flaw.all("autoencoder", \.autoencoder.compact.patch, 0, 3, -1),
+        Flaw.all("autoencoder", \.autoencoder.compact.width, 0, -8, .max),
+        Flaw.all("autoencoder", \.autoencoder.compact.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1]),
+        Flaw.all("autoencoder", \.autoencoder.compact.latentChannels, 0, -4, .max),
+        Flaw.all("autoencoder", \.autoencoder.compact.codebookSize, -1, .max),
+        Flaw.all("network", \.network, .paper(PaperUNet.Configuration(width: 8, hasAttention: true))),
+    ].flatMap(\.self)
+
+    @Test(arguments: flaws.map { (ModelKind.ldmResidual, $0) } + autoencoderFlaws.map { (.vqgan, $0) })
+    func unsoundValues(_ model: ModelKind, _ flaw: Flaw) throws {
+        var configuration = TrainingConfiguration(model: model, preset: .tiny)
         flaw.make(&configuration)
         let failure = try #require(throws: Failure.self) { try configuration.validate() }
         #expect(failure.category == .configuration)
@@ -144,23 +151,20 @@ import Testing
 
     @Test(arguments: [(0, [1, 2], 4), (-8, [1, 2], 4), (8, [], 4), (8, [1, 0], 4), (8, [1, 2], 0), (8, [1, 2], 3)])
     func unsoundNetworks(width: Int, multipliers: [Int], heads: Int) throws {
-        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        var configuration = TrainingConfiguration(model: .ldmResidual, preset: .tiny)
         configuration.network = .unet(try ModelsExample.unet(width: width, multipliers: multipliers, heads: heads))
         let failure = try #require(throws: Failure.self) { try configuration.validate() }
         #expect(failure.category == .configuration && failure.problem == "network is not valid")
-        configuration.model = .vqgan
-        configuration.network = .paper(try ModelsExample.paperUNet(width: 8))
-        #expect(try #require(throws: Failure.self) { try configuration.validate() }.problem == "network is not valid")
     }
 
     @Test func cropsMustSuitTheNetwork() throws {
         // Latents of a quarter of the size, halved twice more by the network.
-        var configuration = try TrainingConfiguration(model: .ldmResidual, preset: .tiny)
+        var configuration = TrainingConfiguration(model: .ldmResidual, preset: .tiny)
         configuration.cropSize = 48
         try configuration.validate()
         configuration.cropSize = 40
         #expect(throws: Failure.self) { try configuration.validate() }
-        configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
         configuration.cropSize = 40
         try configuration.validate()
         configuration.cropSize = 42

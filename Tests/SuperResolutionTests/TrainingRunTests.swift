@@ -27,10 +27,11 @@ import Testing
     @Test func autoencoderLearnsABatchByHeart() throws {
         try withTemporaryFolder { folder in
             try TrainingExample.writeMaps(3, to: folder)
-            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
             (configuration.overfit, configuration.batchSize, configuration.cropSize) = (2, 2, 32)
             let collection = try TrainingExample.collection(folder)
-            let task = AutoencoderTraining(configuration, training: collection, validation: nil)
+            let task = try AutoencoderTraining(
+                configuration, model: ModelsExample.newModel(configuration), training: collection, validation: nil)
             let optimizer = AdamW(task.store.parameters, learningRate: 0, weightDecay: 0)
             let steps = 600
             for step in 0..<steps {
@@ -44,21 +45,27 @@ import Testing
             let crops = (0..<2).map { _ in collection.randomCrop(size: 32, &random) }
             let values = configuration.normalization.normalize(try collection.fields(crops))
             let model = task.currentModel()
-            let error = (model.autoencoder.decode(model.autoencoder.encode(values)) - values).squared().mean().item
+            let error = (model.decode(model.encode(values)) - values).squared().mean().item
             let variance = (values - values.mean()).squared().mean().item
             #expect(error < 0.05 * variance, "\(error / variance) of the variance \(variance)")
         }
     }
 
     /// One batch, with its noise and timesteps: batch 0 again and again.
-    @Test(arguments: [PredictionTarget.velocity, .noise]) func diffusionLearnsABatchByHeart(_ prediction: PredictionTarget) throws {
+    @Test(arguments: [
+        (ModelKind.ldmResidual, PredictionTarget.velocity), (.ldmResidual, .noise), (.ldm, .velocity), (.ddpmResidual, .velocity), (.ddpm, .velocity),
+    ]) func diffusionLearnsABatchByHeart(_ model: ModelKind, _ prediction: PredictionTarget) throws {
         try withTemporaryFolder { folder in
             try TrainingExample.writeMaps(3, to: folder)
-            var configuration = try TrainingExample.configuration(.ldmResidual)
+            var configuration = try TrainingExample.configuration(model)
             configuration.prediction = prediction
-            let task = try LatentDiffusionTraining(
-                configuration, network: try #require(configuration.network), autoencoder: try ModelsExample.model(kind: .vqgan),
-                training: try TrainingExample.collection(folder), validation: nil)
+            let collection = try TrainingExample.collection(folder)
+            let task = try DiffusionTraining(
+                configuration,
+                model: try DiffusionTraining.model(
+                    configuration, network: try #require(configuration.network),
+                    autoencoder: model.hasAutoencoder ? try ModelsExample.model(kind: .vqgan) : nil, training: collection),
+                training: collection, validation: nil)
             let parameters = task.store.parameters
             let optimizer = AdamW(parameters, learningRate: 0, weightDecay: 0)
             var losses: [Float] = []
@@ -74,6 +81,31 @@ import Testing
             let last = try task.loss(batch: 0).loss.item
             #expect(target > 0.3 && target < 3, "targets have a variance near 1, not \(target)")
             #expect(last < 0.02 * target, "\(last / target) of the loss of predicting zero")
+        }
+    }
+
+    @Test(arguments: [ModelKind.enhance, .progressive]) func regressionBeatsBicubicOnABatch(_ model: ModelKind) throws {
+        try withTemporaryFolder { folder in
+            try TrainingExample.writeMaps(3, to: folder)
+            var configuration = try TrainingExample.configuration(model)
+            (configuration.overfit, configuration.cropSize) = (2, 64)
+            let collection = try TrainingExample.collection(folder)
+            let task = try RegressionTraining(configuration, model: ModelsExample.newModel(configuration), training: collection, validation: nil)
+            let optimizer = AdamW(task.store.parameters, learningRate: 0, weightDecay: 0)
+            let steps = 1500
+            for step in 0..<steps {
+                optimizer.learningRate = 5e-3 * min(1, Float(step + 1) / 20) * Float(0.5 * (1 + cos(.pi * Double(step) / Double(steps))))
+                let (_, gradients) = try valueWithGradient(at: task.store.parameters) { try task.loss(batch: step).loss }
+                optimizer.update(gradients, scale: GradientStore.clippingFactor(norm: gradients.norm(of: task.store.parameters), limit: 1))
+            }
+            var random = Random(seed: configuration.seed, name: "fixed crops")
+            let crops = (0..<2).map { _ in collection.randomCrop(size: configuration.cropSize, &random) }
+            let low = configuration.normalization.normalize(try collection.lowResolution(crops, scale: 4))
+            let high = configuration.normalization.normalize(try collection.fields(crops))
+            let network = try #require(task.currentModel().regression)
+            let bicubic = resizeBicubic(low, height: configuration.cropSize, width: configuration.cropSize, kernel: .plain)
+            let (error, reference) = (meanSquaredError(network(low), high).item, meanSquaredError(bicubic, high).item)
+            #expect(error < reference, "\(error) is not below bicubic's \(reference)")
         }
     }
 
@@ -152,7 +184,7 @@ import Testing
             let run = try TrainingExample.run("run", in: folder)
             #expect(try train(configuration, data: folder, run) == .finished)
             configuration.steps = 4
-            configuration.autoencoder.width = 16
+            configuration.autoencoder.compact.width = 16
             var failure = try #require(throws: Failure.self) { try train(configuration, data: folder, run) }
             #expect(failure.category == .badData && failure.location?.contains(run.last.path) == true)
             #expect(failure.remedy?.contains("configuration") == true)

@@ -105,4 +105,94 @@ import Testing
             for (name, pair) in zip(names, zip(network.store.parameters, before)) { expectSame(pair.0.value, pair.1, name) }
         }
     }
+
+    /// Under other names, and with further extents of 1.
+    @Test func loadedFromAForeignFile() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            let first = Network(seed: 1)
+            let tensors = first.store.stateDictionary().map { name, tensor in
+                let name = name.replacing("linear", with: "proj")
+                return (name: "model." + name, tensor: name == "proj.weight" ? tensor.reshaped(to: [4, 5, 1, 1]) : tensor)
+            }
+            try writeSafetensors(tensors, to: url)
+            let file = try SafetensorsFile(reading: url)
+            let second = Network(seed: 2)
+            try second.store.load(file, prefix: "model.", named: { $0.replacing("linear", with: "proj") })
+            for (name, pair) in zip(names, zip(second.store.parameters, first.store.parameters)) { expectSame(pair.0.value, pair.1.value, name) }
+            let failure = try #require(throws: Failure.self) {
+                try second.store.load(file, prefix: "model.", named: { $0.replacing("linear", with: "map") })
+            }
+            #expect(
+                failure.found == "map.weight is missing; map.bias is missing; proj.bias is unexpected; proj.weight is unexpected")
+        }
+    }
+
+    @Test func unfilledUntilLoaded() throws {
+        let (filled, store) = (Network(seed: 1).store, ParameterStore.unfilled())
+        let convolution = Convolution(3, 5, kernel: 3, stride: 2, in: store.root / "encoder" / "conv_in")
+        let shapes = ["encoder.conv_in.weight": [5, 3, 3, 3], "encoder.conv_in.bias": [5]]
+        #expect(store.count == 5 * 27 + 5 && store.parameters.allSatisfy { $0.value.count == 0 })
+        try store.check(shapes, at: "file")
+        #expect(throws: Failure.self) { try store.check(shapes.mapValues { $0 + [2] }, at: "file") }
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            try writeSafetensors(filled.stateDictionary(), to: url)
+            try store.load(SafetensorsFile(reading: url), unused: { !$0.hasPrefix("encoder.") })
+        }
+        expectSame(convolution.weight.value, try #require(filled["encoder.conv_in.weight"]).value, "weight")
+    }
+
+    // MARK: - Views
+
+    /// A network with buffers.
+    private func makeNormalized(seed: UInt64) -> (store: ParameterStore, layer: Linear, norm: BatchNorm) {
+        let store = ParameterStore(seed: seed)
+        return (store, Linear(3, 2, in: store.root / "layer"), BatchNorm(2, in: store.root / "norm"))
+    }
+
+    @Test func subsetSharesWhatItHolds() {
+        let (store, layer, norm) = makeNormalized(seed: 1)
+        let subset = store.subset { $0.hasPrefix("norm.") || $0 == "layer.bias" }
+        #expect(subset.names == ["layer.bias", "norm.weight", "norm.bias"])
+        #expect(subset.bufferNames == ["norm.running_mean", "norm.running_var", "norm.num_batches_tracked"])
+        #expect(subset.count == 6 && subset["layer.weight"] == nil)
+        #expect(subset["layer.bias"] === layer.bias && zip(subset.buffers, store.buffers).allSatisfy { $0 === $1 })
+
+        var numbers = TestNumbers(seed: 23)
+        let (x, cotangent, before) = (numbers.normal([4, 3]), numbers.normal([4, 2]), layer.weight.value.copied())
+        let optimizer = AdamW(subset.parameters, learningRate: 0.1)
+        optimizer.update(valueWithGradient(at: subset.parameters) { (norm(layer(x), isTraining: true) * cotangent).sum() }.gradients)
+        expectSame(layer.weight.value, before, "what is left out")
+        #expect(store["norm.bias"]?.value.values != [0, 0])
+        #expect(subset.buffers[2].value.item == 1)
+        #expect(store.subset { _ in false }.parameters.isEmpty)
+    }
+
+    @Test func joinedStoresAreSavedAndLoadedAsOne() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("joined.safetensors")
+            func make(_ seed: UInt64) -> (parts: [ParameterStore], joined: ParameterStore) {
+                let (one, other) = (Network(seed: seed).store, makeNormalized(seed: seed).store)
+                let part = other.subset { $0 != "layer.bias" }
+                return ([one, other], ParameterStore(joining: [("unet.", one), ("", part)]))
+            }
+            let (first, second) = (make(1), make(2))
+            #expect(first.joined.names == names.map { "unet.\($0)" } + ["layer.weight", "norm.weight", "norm.bias"])
+            #expect(first.joined.count == first.parts[0].count + first.parts[1].count - 2)
+            first.parts[1].buffers[0].value = Tensor(shape: [2], values: [3, -4])
+            try writeSafetensors(first.joined.stateDictionary(), to: url)
+            let file = try SafetensorsFile(reading: url)
+            #expect(file.shape(of: "unet.encoder.conv_in.weight") == [5, 3, 3, 3])
+            let bias = try #require(second.parts[1]["layer.bias"]).value.copied()
+            try second.joined.load(file)
+            for (store, expected) in zip(second.parts, first.parts) {
+                for (name, pair) in zip(store.names, zip(store.parameters, expected.parameters)) where name != "layer.bias" {
+                    expectSame(pair.0.value, pair.1.value, name)
+                }
+            }
+            expectSame(second.parts[1]["layer.bias"]?.value, bias, "what is left out")
+            expectSame(second.parts[1].buffers[0].value, Tensor(shape: [2], values: [3, -4]), "buffer")
+        }
+    }
 }

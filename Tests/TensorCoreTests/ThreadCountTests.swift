@@ -31,6 +31,7 @@ import Testing
         ("resizeBicubic of one wide image", [[1, 300, 320, 1]], { resizeBicubic($0[0], height: 600, width: 640, kernel: .plain) }),
         ("featureDistance", [[2, 90, 80, 6], [2, 90, 80, 6]], { featureDistance($0[0], $0[1], weight: Tensor(repeating: 1, shape: [6])) }),
         ("upsampleBilinear", [[3, 20, 30, 7]], { upsampleBilinear($0[0], scale: 2) }),
+        ("upsampleBilinear, edges", [[3, 20, 30, 7]], { upsampleBilinear($0[0], scale: 2, alignsCorners: false) }),
         ("upsampleNearest", [[3, 20, 30, 7]], { upsampleNearest($0[0], scale: 2) }),
     ]
 

@@ -1,14 +1,13 @@
 import SolarImage
 import TensorCore
 
-/// Low resolution from high: the mean over every block of `scale` × `scale` pixels, repeated over the block.
+/// Low resolution from high: the mean over every block of `scale` × `scale` pixels.
 ///
-/// - Parameter field: `[batch, height, width, 1]` in Gauss, without NaN; height and width multiples of `scale`
-/// - Returns: `[batch, height, width, 1]`: LR↑, what the diffusion models see
-package func replicatedBlockMean(_ field: Tensor, scale: Int) -> Tensor {
-    let (batch, height, width) = (field.shape[0], field.shape[1], field.shape[2])
-    let means = field.reshaped(to: [batch, height / scale, scale, width / scale, scale]).mean(axes: [2, 4])
-    return upsampleNearest(means.reshaped(to: [batch, height / scale, width / scale, 1]), scale: scale)
+/// - Parameter field: `[batch, height, width, 1]`, without NaN; height and width multiples of `scale`
+/// - Returns: `[batch, height / scale, width / scale, 1]`
+package func blockMean(_ field: Tensor, scale: Int) -> Tensor {
+    let (batch, height, width) = (field.shape[0], field.shape[1] / scale, field.shape[2] / scale)
+    return field.reshaped(to: [batch, height, scale, width, scale]).mean(axes: [2, 4]).reshaped(to: [batch, height, width, 1])
 }
 
 extension Image {

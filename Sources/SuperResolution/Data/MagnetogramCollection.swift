@@ -22,10 +22,22 @@ package final class MagnetogramCollection {
         package let url: URL
         package let width, height: Int
         package let regions: [Region]
+        /// Pixels per pixel of the low resolution that stands beside it, as in a pair; nil if there is none.
+        package let pairScale: Int?
+
+        package init(url: URL, width: Int, height: Int, regions: [Region], pairScale: Int? = nil) {
+            (self.url, self.width, self.height, self.regions, self.pairScale) = (url, width, height, regions, pairScale)
+        }
+    }
+
+    /// A magnetogram and, in a pair, its low resolution on HMI's scale of Gauss.
+    private struct Fields {
+        let high: Image
+        let low: Image?
     }
 
     package let entries: [Entry]
-    private var cache: [Int: Image] = [:]
+    private var cache: [Int: Fields] = [:]
     private var cachedPixels = 0
     /// Pixels to keep in memory: 1 GiB.
     private let capacity = 1 << 28
@@ -37,13 +49,15 @@ package final class MagnetogramCollection {
     package convenience init(folder: URL, logger: Logger) throws {
         let files = try fitsFiles(in: folder)
         var entries: [Entry] = []
-        var images: [Image] = []
+        var images: [Fields] = []
         var reasons: [String] = []
         for url in files {
             do {
                 let map = try Magnetogram(reading: url)
-                entries.append(Entry(url: url, width: map.image.width, height: map.image.height, regions: map.regions))
-                images.append(map.image)
+                let low = try FITSFile(reading: url).lowResolution()
+                let scale = try low.map { try Self.scale(of: map.image, to: $0, at: url) }
+                entries.append(Entry(url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale))
+                images.append(Fields(high: map.image, low: low))
             } catch let failure as Failure {
                 logger.warning("left out: \(failure)")
                 reasons.append(failure.description)
@@ -59,6 +73,26 @@ package final class MagnetogramCollection {
     }
 
     package init(entries: [Entry]) { self.entries = entries }
+
+    private static func scale(of high: Image, to low: Image, at url: URL) throws -> Int {
+        let scale = high.width / max(1, low.width)
+        guard scale >= 1, low.width * scale == high.width, low.height * scale == high.height else {
+            throw Failure(
+                .badData, "the low resolution does not belong to the image", at: "\(url.path), extension LR",
+                expected: "a size that divides \(high.width) × \(high.height)", found: "\(low.width) × \(low.height)")
+        }
+        return scale
+    }
+
+    /// Refuses magnetograms without low resolution beside them.
+    /// - Throws: `Failure` (`.badData`)
+    func requirePairs(scale: Int, at folder: URL) throws {
+        guard let entry = entries.first(where: { $0.pairScale != scale }) else { return }
+        throw Failure(
+            .badData, "the folder does not hold pairs", at: folder.path, expected: "an extension LR, \(scale) times coarser, in every file",
+            found: "\(entry.pairScale.map { "one \($0) times coarser" } ?? "none") in \(entry.url.lastPathComponent)",
+            remedy: "prepare pairs with `sr prepare --pairs` or `--simulate mdi`")
+    }
 
     /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
     package func splitByRegion() -> (training: MagnetogramCollection, validation: MagnetogramCollection?) {
@@ -94,10 +128,12 @@ package final class MagnetogramCollection {
             pixel -= Double(areas[file])
             file += 1
         }
+        // Of a pair, whole pixels of the low resolution.
+        let unit = entries[file].pairScale ?? 1
+        func place(_ extent: Int) -> Int { random.integer(below: max(1, (extent - size) / unit + 1)) * unit }
         return Crop(
-            file: file, x: random.integer(below: max(1, entries[file].width - size + 1)),
-            y: random.integer(below: max(1, entries[file].height - size + 1)),
-            size: size, orientation: random.integer(below: 8), reversesPolarity: random.integer(below: 2) == 1)
+            file: file, x: place(entries[file].width), y: place(entries[file].height), size: size, orientation: random.integer(below: 8),
+            reversesPolarity: random.integer(below: 2) == 1)
     }
 
     /// Crops in Gauss, pixels without data as 0, `[crops.count, size, size, 1]`; all of one size.
@@ -105,7 +141,34 @@ package final class MagnetogramCollection {
     package func fields(_ crops: [Crop]) throws -> Tensor {
         let size = crops.first?.size ?? 0
         let result = Tensor(uninitialized: [crops.count, size, size, 1])
-        for (index, crop) in crops.enumerated() { copy(crop, of: try image(crop.file), to: result.pointer + index * size * size) }
+        for (index, crop) in crops.enumerated() { copy(crop, of: try fields(of: crop.file).high, to: result.pointer + index * size * size) }
+        return result
+    }
+
+    /// The low resolution of crops: the mean over every block of `scale` × `scale` pixels, or, of pairs, what stands beside them.
+    ///
+    /// - Parameter scale: divides the crops' size
+    /// - Returns: `[crops.count, size / scale, size / scale, 1]` in Gauss, pixels without data as 0
+    /// - Throws: `Failure` if a file can no longer be read, or (`.badData`) if a pair is of another scale.
+    package func lowResolution(_ crops: [Crop], scale: Int) throws -> Tensor {
+        let size = (crops.first?.size ?? 0) / scale
+        let result = Tensor(uninitialized: [crops.count, size, size, 1])
+        for (index, crop) in crops.enumerated() {
+            let target = result.pointer + index * size * size
+            guard let low = try fields(of: crop.file).low else {
+                let means = blockMean(try fields([crop]), scale: scale)
+                target.update(from: means.pointer, count: size * size)
+                continue
+            }
+            guard entries[crop.file].pairScale == scale else {
+                throw Failure(
+                    .badData, "the pair is of another scale", at: entries[crop.file].url.path, expected: "\(scale)",
+                    found: entries[crop.file].pairScale.map { "\($0)" })
+            }
+            var coarse = crop
+            (coarse.x, coarse.y, coarse.size) = (crop.x / scale, crop.y / scale, size)
+            copy(coarse, of: low, to: target)
+        }
         return result
     }
 
@@ -136,17 +199,20 @@ package final class MagnetogramCollection {
         }
     }
 
-    private func image(_ index: Int) throws -> Image {
-        if let image = cache[index] { return image }
-        let image = try Magnetogram(reading: entries[index].url).image
-        keep(image, index)
-        return image
+    private func fields(of index: Int) throws -> Fields {
+        if let fields = cache[index] { return fields }
+        let url = entries[index].url
+        let fields = Fields(
+            high: try Magnetogram(reading: url).image, low: entries[index].pairScale == nil ? nil : try FITSFile(reading: url).lowResolution())
+        keep(fields, index)
+        return fields
     }
 
-    private func keep(_ image: Image, _ index: Int) {
-        guard cachedPixels + image.pixels.count <= capacity else { return }
-        cache[index] = image
-        cachedPixels += image.pixels.count
+    private func keep(_ fields: Fields, _ index: Int) {
+        let pixels = fields.high.pixels.count + (fields.low?.pixels.count ?? 0)
+        guard cachedPixels + pixels <= capacity else { return }
+        cache[index] = fields
+        cachedPixels += pixels
     }
 }
 

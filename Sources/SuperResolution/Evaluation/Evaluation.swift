@@ -23,7 +23,7 @@ public struct Evaluation {
     private enum Competitor {
         case nearest, bicubic, bicubicConsistent
         case autoencoder(Model)
-        case diffusion(SuperResolver)
+        case superResolution(SuperResolver)
     }
 
     private let competitors: [(name: String, digest: String?, competitor: Competitor)]
@@ -53,7 +53,7 @@ public struct Evaluation {
             } else {
                 let resolver = try SuperResolver(model, at: url.path)
                 try resolver.check(options.resolver)
-                competitor = .diffusion(resolver)
+                competitor = .superResolution(resolver)
             }
             competitors.append((name, try sha256(of: url), competitor))
         }
@@ -87,9 +87,9 @@ public struct Evaluation {
         for (index, file) in files.enumerated() {
             do {
                 let map = try Magnetogram(reading: file)
-                let pair = try FITSFile(reading: file).image(named: "LR")
                 let truth = try Truth(
-                    map.image, lowResolution: pair?.image, pixelArea: map.grid?.pixelArea, trimmedToMultiplesOf: evaluationOptions.trim)
+                    map.image, lowResolution: try FITSFile(reading: file).lowResolution(), pixelArea: map.grid?.pixelArea,
+                    trimmedToMultiplesOf: evaluationOptions.trim)
                 for (place, entry) in competitors.enumerated() {
                     let done = Double(index) + Double(place) / Double(competitors.count)
                     progress(done / Double(files.count), "map \(index + 1)/\(files.count), \(entry.name)")
@@ -126,8 +126,10 @@ public struct Evaluation {
         case .bicubic: return [low.bicubic(by: 4)]
         case .bicubicConsistent: return [low.bicubic(by: 4).consistent(with: low)]
         case .autoencoder(let model): return [try model.reconstruct(truth.field, isCancelled: isCancelled)]
-        case .diffusion(let resolver):
-            return try (0..<options.samples).map { try resolver.superResolve(low, options: options.resolver, sample: $0, isCancelled: isCancelled) }
+        case .superResolution(let resolver):
+            return try (0..<(resolver.isProbabilistic ? options.samples : 1)).map {
+                try resolver.superResolve(low, options: options.resolver, sample: $0, isCancelled: isCancelled)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@ import Groundwork
 import SolarImage
 import TensorCore
 
-/// Super-resolves fields with a latent diffusion model, in overlapping tiles so that memory stays bounded beyond the image and its latents.
+/// Super-resolves fields with any of the systems, in overlapping tiles so that memory stays bounded beyond the image and its latents.
 public struct SuperResolver {
     public struct Options: Sendable, Codable, Equatable {
         public var sampler: Sampler
@@ -19,7 +19,7 @@ public struct SuperResolver {
         public var seed: UInt64
 
         public init(
-            sampler: Sampler = .ddim, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16, consistency: Double = 1,
+            sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16, consistency: Double = 1,
             seed: UInt64 = 1
         ) {
             precondition(
@@ -30,26 +30,39 @@ public struct SuperResolver {
         }
     }
 
+    private enum Method {
+        case diffusion(any DenoisingNetwork, DiffusionDescription)
+        case regression(any RegressionNetwork)
+    }
+
     private let model: Model
-    private let network: any DenoisingNetwork
-    private let diffusion: DiffusionDescription
+    private let method: Method
 
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
     public init(_ model: Model, at location: String? = nil) throws {
-        guard let network = model.network, let diffusion = model.description.diffusion else {
+        self.model = model
+        if let network = model.network, let diffusion = model.description.diffusion {
+            method = .diffusion(network, diffusion)
+        } else if let network = model.regression {
+            method = .regression(network)
+        } else {
             throw Failure(
-                .badData, "the model cannot super-resolve", at: location, expected: "a latent diffusion model",
+                .badData, "the model cannot super-resolve", at: location, expected: "a diffusion model, Enhance or Progressive",
                 found: "a model of kind \(model.kind.rawValue)",
                 remedy: "give the model.safetensors of a run of `sr train --model ldm-residual`")
         }
-        (self.model, self.network, self.diffusion) = (model, network, diffusion)
     }
+
+    /// Whether samples differ: those of diffusion models do.
+    public var isProbabilistic: Bool { model.network != nil }
 
     /// Refuses what the model's noise schedule cannot do, before any work.
     /// - Throws: `Failure` (`.usage`) for a number of steps that it does not have, or fewer than all for DDPM.
-    package func check(_ options: Options) throws { _ = try samplingSteps(options) }
+    package func check(_ options: Options) throws {
+        if case .diffusion(_, let diffusion) = method { _ = try samplingSteps(options, diffusion) }
+    }
 
-    private func samplingSteps(_ options: Options) throws -> [SamplingStep] {
+    private func samplingSteps(_ options: Options, _ diffusion: DiffusionDescription) throws -> [SamplingStep] {
         try diffusion.schedule.samplingSteps(options.sampler, count: options.steps, eta: options.eta)
     }
 
@@ -57,7 +70,7 @@ public struct SuperResolver {
     ///
     /// - Parameters:
     ///   - low: LR in Gauss, NaN where there are no data
-    ///   - sample: which sample of the ensemble; each has its own noise.
+    ///   - sample: which sample of the ensemble; each has its own noise. Without effect where the model is not probabilistic.
     ///   - progress: told the fraction done, 0 … 1.
     ///   - isCancelled: asked now and then.
     /// - Returns: HR in Gauss, `scale` times as large, NaN where `low` is NaN
@@ -66,14 +79,56 @@ public struct SuperResolver {
     public func superResolve(
         _ low: Image, options: Options, sample: Int = 0, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> Image {
-        let steps = try samplingSteps(options)
         let scale = model.scale
-        let factor = model.description.autoencoder.factor
+        let field =
+            switch method {
+            case .diffusion(let network, let diffusion):
+                try drawField(sample, network, diffusion, low, options, progress: { progress(0.95 * $0) }, isCancelled)
+            case .regression(let network): try regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled)
+            }
+        var result = Image(field).cropped(x: 0, y: 0, width: low.width * scale, height: low.height * scale)
+        result.mask(whereEmpty: low, factor: scale)
+        if options.consistency > 0 { result = result.consistent(with: low, factor: scale, weight: options.consistency) }
+        progress(1)
+        return result
+    }
+
+    private static let interrupted = Failure(.interrupted, "super-resolution was interrupted")
+
+    /// What Enhance or Progressive make of a field, `[1, height·scale, width·scale, 1]` in Gauss. Both were made for 256² pixels of LR; larger fields are the
+    /// weighted mean of overlapping tiles of that size.
+    private func regress(
+        _ network: any RegressionNetwork, _ low: Image, _ options: Options, progress: (Double) -> Void, _ isCancelled: () -> Bool
+    ) throws -> Tensor {
+        let (scale, normalization) = (model.scale, model.description.normalization)
+        let field = normalization.normalize(low.tensor)
+        let overlap = max(options.overlap, 32)
+        let tiles = LatentTiles.overlapping(height: low.height, width: low.width, size: max(options.tile, 256), overlap: overlap).filter {
+            !low.isEmpty($0, latentsPerPixel: 1)
+        }
+        var done = 0
+        let values = try Self.blend(
+            tiles, height: low.height, width: low.width, channels: 1, scale: scale, overlap: overlap * scale,
+            of: { network(field.window($0)) },
+            afterEach: {
+                done += 1
+                progress(Double(done) / Double(tiles.count))
+                if isCancelled() { throw Self.interrupted }
+            })
+        return normalization.denormalize(values)
+    }
+
+    /// A sample of a diffusion model, `[1, height·scale, width·scale, 1]` or larger in Gauss.
+    private func drawField(
+        _ number: Int, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ low: Image, _ options: Options,
+        progress: (Double) -> Void, _ isCancelled: () -> Bool
+    ) throws -> Tensor {
+        let steps = try samplingSteps(options, diffusion)
+        let (scale, factor) = (model.scale, model.factor)
         // LR pixels a latent spans, or latents an LR pixel spans, are powers of two; the network halves latents `divisor` fold.
         let unit = max(1, factor * network.divisor / scale)
         let padded = low.paddedByEdge(toMultiplesOf: unit)
         let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
-        let interrupted = Failure(.interrupted, "super-resolution was interrupted")
         let side = max(network.divisor, options.tile * scale / factor / network.divisor * network.divisor)
 
         let field = padded.tensor
@@ -82,51 +137,51 @@ public struct SuperResolver {
             func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
             return upsampleNearest(field.window(TileRectangle(rows: pixels(tile.rows), columns: pixels(tile.columns))), scale: scale)
         }
-        guard let encoded else { throw interrupted }
+        guard let encoded else { throw Self.interrupted }
         progress(0.03)
         let condition = diffusion.statistics.normalizeCondition(encoded)
 
         // The whole field's at once, so that no noise depends on tiles.
-        var random = Random(seed: options.seed, name: "sample \(sample)")
+        var random = Random(seed: options.seed, name: "sample \(number)")
         func noise() -> Tensor { random.normal(condition.shape) }
-        let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: options.overlap * scale / factor).filter {
-            !isEmpty($0)
-        }
+        let overlap = options.overlap * scale / factor
+        let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: overlap).filter { !isEmpty($0) }
         var done = 0
-        let residual = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
-            let prediction = try predict(noisy, condition, timestep, tiles, overlap: options.overlap * scale / factor) {
-                done += 1
-                progress(0.03 + 0.87 * Double(done) / Double(steps.count * tiles.count))
-                if isCancelled() { throw interrupted }
-            }
-            return prediction
+        let target = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
+            try Self.blend(
+                tiles, height: height, width: width, channels: model.latentChannels, scale: 1, overlap: overlap,
+                of: { network(noisy.window($0), condition: condition.window($0), timesteps: [timestep]) },
+                afterEach: {
+                    done += 1
+                    progress(0.03 + 0.92 * Double(done) / Double(steps.count * tiles.count))
+                    if isCancelled() { throw Self.interrupted }
+                })
         }
-        let latents = encoded + diffusion.statistics.denormalizeTarget(residual)
-        guard let decoded = model.decodeInTiles(latents, side: side, isCancelled: isCancelled, isEmpty: isEmpty) else { throw interrupted }
-        progress(0.95)
-        var result = Image(decoded).cropped(x: 0, y: 0, width: low.width * scale, height: low.height * scale)
-        result.mask(whereEmpty: low, factor: scale)
-        if options.consistency > 0 { result = result.consistent(with: low, factor: scale, weight: options.consistency) }
+        let latents = diffusion.statistics.denormalizeTarget(target)
+        guard
+            let decoded = model.decodeInTiles(
+                model.kind.isResidual ? encoded + latents : latents, side: side, isCancelled: isCancelled, isEmpty: isEmpty)
+        else { throw Self.interrupted }
         progress(1)
-        return result
+        return decoded
     }
 
-    /// The network's output for the whole field: the weighted mean of its outputs for the tiles; 0 where there is none.
-    private func predict(
-        _ noisy: Tensor, _ condition: Tensor, _ timestep: Int, _ tiles: [TileRectangle], overlap: Int, afterEach: () throws -> Void
+    /// The weighted mean of a network's outputs for tiles, `scale` times as large as the field; 0 where there is no tile.
+    private static func blend(
+        _ tiles: [TileRectangle], height: Int, width: Int, channels: Int, scale: Int, overlap: Int, of network: (TileRectangle) -> Tensor,
+        afterEach: () throws -> Void
     ) throws -> Tensor {
-        if tiles.count == 1, let tile = tiles.first, tile.rows.count == noisy.shape[1], tile.columns.count == noisy.shape[2] {
-            let output = network(noisy, condition: condition, timesteps: [timestep])
+        if tiles.count == 1, let tile = tiles.first, tile.rows.count == height, tile.columns.count == width {
+            let output = network(tile)
             try afterEach()
             return output
         }
-        var sum = Tensor(zeros: noisy.shape)
-        var total = Tensor(repeating: 1e-12, shape: Array(noisy.shape.dropLast()) + [1])
+        var sum = Tensor(zeros: [1, height * scale, width * scale, channels])
+        var total = Tensor(repeating: 1e-12, shape: [1, height * scale, width * scale, 1])
         for tile in tiles {
-            let output = network(noisy.window(tile), condition: condition.window(tile), timesteps: [timestep])
-            let weights = LatentTiles.weights(rows: tile.rows.count, columns: tile.columns.count, overlap: overlap)
-            sum.addWindow(output * weights, row: tile.rows.lowerBound, column: tile.columns.lowerBound)
-            total.addWindow(weights, row: tile.rows.lowerBound, column: tile.columns.lowerBound)
+            let weights = LatentTiles.weights(rows: tile.rows.count * scale, columns: tile.columns.count * scale, overlap: overlap)
+            sum.addWindow(network(tile) * weights, row: tile.rows.lowerBound * scale, column: tile.columns.lowerBound * scale)
+            total.addWindow(weights, row: tile.rows.lowerBound * scale, column: tile.columns.lowerBound * scale)
             try afterEach()
         }
         return sum / total

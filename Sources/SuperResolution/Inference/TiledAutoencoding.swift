@@ -3,11 +3,16 @@ import SolarImage
 import TensorCore
 
 extension Model {
-    /// The latents around a tile that its values can depend on, in whole LR pixels where those span several latents.
+    /// The latents around a tile that its values can depend on, in whole LR pixels where those span several latents. Where a norm or attention spans the
+    /// whole field, so many that their share is small.
     private var halo: Int {
-        let unit = max(1, scale / description.autoencoder.factor)
-        return (description.autoencoder.reach + unit - 1) / unit * unit
+        guard let autoencoder else { return 0 }
+        let unit = max(1, scale / factor)
+        return ((autoencoder.reach ?? 16) + unit - 1) / unit * unit
     }
+
+    /// The side of a tile for the autoencoder, in latents: where a norm or attention spans the whole field, at least the paper's 1024² pixels at f = 8.
+    private func autoencodingSide(_ side: Int) -> Int { autoencoder.map { $0.reach == nil ? max(side, 128) : side } ?? side }
 
     /// Latents of a field that is given tile by tile, so that only latents and one tile are held.
     ///
@@ -18,17 +23,17 @@ extension Model {
     /// - Returns: `[1, height, width, latent channels]`; nil if cancelled
     package func encodeInTiles(height: Int, width: Int, side: Int, isCancelled: () -> Bool, field: (TileRectangle) -> Tensor) -> Tensor? {
         LatentTiles.assemble(
-            height: height, width: width, size: side, halo: halo, factor: 1, channels: description.autoencoder.latentChannels,
+            height: height, width: width, size: autoencodingSide(side), halo: halo, factor: 1, channels: latentChannels,
             isCancelled: isCancelled
-        ) { autoencoder.encode(description.normalization.normalize(field($0))) }
+        ) { encode(description.normalization.normalize(field($0))) }
     }
 
     /// The HR field of latents, `[1, height·f, width·f, 1]` in Gauss, 0 where `isEmpty`; nil if cancelled.
     package func decodeInTiles(_ latents: Tensor, side: Int, isCancelled: () -> Bool, isEmpty: (TileRectangle) -> Bool) -> Tensor? {
         LatentTiles.assemble(
-            height: latents.shape[1], width: latents.shape[2], size: side, halo: halo, factor: description.autoencoder.factor, channels: 1,
+            height: latents.shape[1], width: latents.shape[2], size: autoencodingSide(side), halo: halo, factor: factor, channels: 1,
             isCancelled: isCancelled
-        ) { isEmpty($0) ? nil : description.normalization.denormalize(autoencoder.decode(latents.window($0))) }
+        ) { isEmpty($0) ? nil : description.normalization.denormalize(decode(latents.window($0))) }
     }
 
     /// What the autoencoder makes of a field: encoded and decoded.
@@ -37,7 +42,6 @@ extension Model {
     /// - Returns: the same size, NaN where `image` is
     /// - Throws: `Failure` (`.interrupted`) if cancelled.
     package func reconstruct(_ image: Image, isCancelled: () -> Bool = { false }) throws -> Image {
-        let factor = description.autoencoder.factor
         precondition(image.width % factor == 0 && image.height % factor == 0, "\(image.width) × \(image.height) is not a multiple of \(factor)")
         let field = image.tensor
         func scaled(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor..<range.upperBound * factor }

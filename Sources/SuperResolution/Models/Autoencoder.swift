@@ -1,133 +1,106 @@
 import TensorCore
 
-/// A VQGAN-style autoencoder (Esser et al. 2021): an image becomes latents at 1/f of its size and comes back.
-///
-/// Pixel unshuffling by `patch`, then levels of residual blocks that halve the size, a middle block, and the same way back. Norms are per pixel
-/// and there is no attention, so each latent sees its neighbourhood alone and tiles agree exactly.
-package struct Autoencoder {
-    package struct Configuration: Sendable, Codable, Equatable {
-        /// Pixels per side of the blocks that become channels before the first convolution.
-        package var patch: Int
-        /// Channels at the finest level.
-        package var width: Int
-        /// Channels of each level as multiples of the width, from fine to coarse; each level but the last halves the size.
-        package var multipliers: [Int]
-        package var latentChannels: Int
-        /// Codes of the codebook; 0 for continuous latents.
-        package var codebookSize: Int
-        /// Whether decoding replaces each latent by its nearest code.
-        package var decodesQuantized: Bool
-
-        private enum CodingKeys: String, CodingKey {
-            case patch, width, multipliers
-            case latentChannels = "latent_channels"
-            case codebookSize = "codebook_size"
-            case decodesQuantized = "decodes_quantized"
-        }
-
-        package init(patch: Int, width: Int, multipliers: [Int], latentChannels: Int, codebookSize: Int, decodesQuantized: Bool) {
-            (self.patch, self.width, self.multipliers, self.latentChannels) = (patch, width, multipliers, latentChannels)
-            (self.codebookSize, self.decodesQuantized) = (codebookSize, decodesQuantized)
-        }
-
-        /// Image pixels per latent along each axis, the paper's f.
-        package var factor: Int { patch << (multipliers.count - 1) }
-
-        /// How many latents away, at most, an image pixel or a latent can still be felt through encoder or decoder.
-        package var reach: Int {
-            let units = multipliers.indices.map { patch << $0 }
-            // Pixels: the outermost convolution, two a block, one a change of size, and three (middle block, innermost convolution) at the coarsest level.
-            let pixels = units[0] + 2 * units.reduce(0, +) + units.dropLast().reduce(0, +) + 3 * factor
-            return (pixels + factor - 1) / factor + 1
-        }
-    }
-
-    /// A residual block and what changes the size after it.
-    private struct Level {
-        let block: ResidualBlock
-        let resampling: Convolution?
-    }
-
-    package let configuration: Configuration
-    private let encoderInput, encoderOutput, decoderInput, decoderOutput: Convolution
-    private let encoderLevels, decoderLevels: [Level]
-    private let encoderMiddle, decoderMiddle: ResidualBlock
-    private let codebook: Parameter?
-
-    package init(_ configuration: Configuration, in scope: Scope) {
-        self.configuration = configuration
-        let pixels = configuration.patch * configuration.patch
-        let widths = configuration.multipliers.map { $0 * configuration.width }
-        let last = widths.count - 1
-        let deepest = widths[last]
-
-        let encoder = scope / "encoder"
-        encoderInput = Convolution(pixels, configuration.width, kernel: 3, in: encoder / "conv_in")
-        var current = configuration.width
-        encoderLevels = widths.enumerated().map { level, width in
-            let place = encoder / "down_blocks" / "\(level)"
-            defer { current = width }
-            // Half the size by a stride of 2 after one row and column of zeros at the bottom and right, as in VQGAN.
-            return Level(
-                block: ResidualBlock(current, width, in: place / "resnets" / "0"),
-                resampling: level == last
-                    ? nil
-                    : Convolution(
-                        width, width, kernel: 3, stride: 2, padding: Padding(top: 0, bottom: 1, left: 0, right: 1),
-                        in: place / "downsamplers" / "0" / "conv"))
-        }
-        encoderMiddle = ResidualBlock(deepest, deepest, in: encoder / "mid_block" / "resnets" / "0")
-        encoderOutput = Convolution(deepest, configuration.latentChannels, kernel: 3, in: encoder / "conv_out")
-
-        let decoder = scope / "decoder"
-        decoderInput = Convolution(configuration.latentChannels, deepest, kernel: 3, in: decoder / "conv_in")
-        decoderMiddle = ResidualBlock(deepest, deepest, in: decoder / "mid_block" / "resnets" / "0")
-        current = deepest
-        decoderLevels = widths.reversed().enumerated().map { index, width in
-            let place = decoder / "up_blocks" / "\(index)"
-            defer { current = width }
-            return Level(
-                block: ResidualBlock(current, width, in: place / "resnets" / "0"),
-                resampling: index == last ? nil : Convolution(width, width, kernel: 3, in: place / "upsamplers" / "0" / "conv"))
-        }
-        decoderOutput = Convolution(current, pixels, kernel: 3, in: decoder / "conv_out")
-
-        codebook =
-            configuration.codebookSize == 0
-            ? nil
-            : (scope / "quantize" / "embedding").parameter(
-                "weight", [configuration.codebookSize, configuration.latentChannels], .uniform(bound: 1 / Float(configuration.codebookSize)))
-    }
+/// A network that turns fields into latents, 1/f of their size along each axis, and back.
+package protocol Autoencoder {
+    /// Image pixels per latent along each axis, the paper's f.
+    var factor: Int { get }
+    var latentChannels: Int { get }
+    /// How many latents away, at most, an image pixel or a latent can still be felt through encoder or decoder; nil if all depends on all.
+    var reach: Int? { get }
+    /// `[codes, latentChannels]`; nil for continuous latents.
+    var codebook: Parameter? { get }
+    /// The weight of the decoder's last convolution.
+    var lastLayer: Parameter { get }
 
     /// - Parameter image: `[batch, height, width, 1]`, normalised; height and width multiples of f
     /// - Returns: latents before quantisation, `[batch, height / f, width / f, latent channels]`
-    package func encode(_ image: Tensor) -> Tensor {
-        var x = encoderInput(pixelUnshuffle(image, factor: configuration.patch))
-        for level in encoderLevels {
-            x = level.block(x)
-            if let resampling = level.resampling { x = resampling(x) }
-        }
-        return encoderOutput(encoderMiddle(x).silu())
-    }
+    func encode(_ image: Tensor) -> Tensor
 
-    /// The latents as the decoder gets them, and the codebook's loss, which is nil without a codebook.
-    package func quantized(_ latents: Tensor) -> (latents: Tensor, loss: Tensor?) {
-        guard let codebook else { return (latents, nil) }
-        let (codes, _, loss) = quantize(latents, codebook: codebook.tensor)
-        return (configuration.decodesQuantized ? codes : latents, loss)
-    }
+    /// The latents as the decoder gets them; with a codebook, the code of each and the codebook's loss.
+    func quantized(_ latents: Tensor) -> (latents: Tensor, indices: [Int]?, loss: Tensor?)
 
+    /// What the decoder's last convolution takes.
+    /// - Parameter latents: `[batch, height, width, latent channels]`, quantised where decoding wants them so
+    func features(of latents: Tensor) -> Tensor
+
+    /// The decoder's last convolution.
+    /// - Returns: `[batch, height·f, width·f, 1]`, normalised
+    func image(from features: Tensor) -> Tensor
+}
+
+extension Autoencoder {
     /// - Parameter latents: `[batch, height, width, latent channels]`
     /// - Returns: `[batch, height·f, width·f, 1]`, normalised
     package func decode(_ latents: Tensor) -> Tensor { reconstruct(quantized(latents).latents) }
 
     /// Decodes without quantising first.
-    package func reconstruct(_ latents: Tensor) -> Tensor {
-        var x = decoderMiddle(decoderInput(latents))
-        for level in decoderLevels {
-            x = level.block(x)
-            if let resampling = level.resampling { x = resampling(upsampleNearest(x, scale: 2)) }
+    package func reconstruct(_ latents: Tensor) -> Tensor { image(from: features(of: latents)) }
+}
+
+/// Which autoencoder a model has.
+package enum AutoencoderConfiguration: Sendable, Equatable {
+    case compact(CompactAutoencoder.Configuration)
+    case firstStage(FirstStage.Configuration)
+
+    /// VQGAN at the paper's f = 8, for one channel. The paper does not say how it decodes; it trains on latents that are not quantised.
+    static let paper: AutoencoderConfiguration = {
+        var configuration = FirstStage.Configuration.vqF8
+        (configuration.imageChannels, configuration.decodesQuantized) = (1, true)
+        return .firstStage(configuration)
+    }()
+
+    package func makeAutoencoder(in scope: Scope) -> any Autoencoder {
+        switch self {
+        case .compact(let configuration): CompactAutoencoder(configuration, in: scope)
+        case .firstStage(let configuration): FirstStage(configuration, in: scope)
         }
-        return pixelShuffle(decoderOutput(x.silu()), factor: configuration.patch)
+    }
+
+    /// Extents that can be built and do not exhaust the memory.
+    func check(_ check: Check) throws {
+        switch self {
+        case .compact(let configuration): try configuration.check(check)
+        case .firstStage(let configuration): try configuration.check(check)
+        }
+    }
+
+    /// Image pixels per latent along each axis, the paper's f.
+    package var factor: Int {
+        switch self {
+        case .compact(let configuration): configuration.factor
+        case .firstStage(let configuration): configuration.factor
+        }
+    }
+
+    package var latentChannels: Int {
+        switch self {
+        case .compact(let configuration): configuration.latentChannels
+        case .firstStage(let configuration): configuration.latentChannels
+        }
+    }
+
+    /// The finest level's channels, those of each level as multiples of it, and the codes.
+    var extents: (width: Int, multipliers: [Int], codebookSize: Int) {
+        switch self {
+        case .compact(let configuration): (configuration.width, configuration.multipliers, configuration.codebookSize)
+        case .firstStage(let configuration): (configuration.width, configuration.multipliers, configuration.codebookSize)
+        }
+    }
+}
+
+/// Each as its own keys, which tell what it is.
+extension AutoencoderConfiguration: Codable {
+    private enum DistinctKeys: String, CodingKey { case imageChannels = "image_channels" }
+
+    package init(from decoder: any Decoder) throws {
+        let isFirstStage = try decoder.container(keyedBy: DistinctKeys.self).contains(.imageChannels)
+        self = isFirstStage ? .firstStage(try FirstStage.Configuration(from: decoder)) : .compact(try CompactAutoencoder.Configuration(from: decoder))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        switch self {
+        case .compact(let configuration): try configuration.encode(to: encoder)
+        case .firstStage(let configuration): try configuration.encode(to: encoder)
+        }
     }
 }

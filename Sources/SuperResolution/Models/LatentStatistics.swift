@@ -2,7 +2,7 @@ import TensorCore
 
 /// Mean and standard deviation of each latent channel, so that what is diffused has mean 0 and variance 1.
 package struct LatentStatistics: Sendable, Codable, Equatable {
-    /// Of x₀: the residual E(HR) − E(LR↑).
+    /// Of x₀: E(HR), in residual systems E(HR) − E(LR↑).
     package var targetMean, targetDeviation: [Float]
     /// Of the condition E(LR↑).
     package var conditionMean, conditionDeviation: [Float]
@@ -12,6 +12,12 @@ package struct LatentStatistics: Sendable, Codable, Equatable {
         case targetDeviation = "target_deviation"
         case conditionMean = "condition_mean"
         case conditionDeviation = "condition_deviation"
+    }
+
+    /// Mean 0 and deviation 1.
+    package init(channels: Int) {
+        (targetMean, targetDeviation) = (Array(repeating: 0, count: channels), Array(repeating: 1, count: channels))
+        (conditionMean, conditionDeviation) = (targetMean, targetDeviation)
     }
 
     /// Measures both from latents `[…, channels]`.

@@ -5,24 +5,44 @@ import TensorCore
 /// A network with all it takes to use it, in one safetensors file: weights, and in the metadata its ``ModelDescription``.
 public final class Model {
     package var description: ModelDescription
-    package let autoencoder: Autoencoder
+    /// Of latent systems and of autoencoders alone.
+    package let autoencoder: (any Autoencoder)?
     package let autoencoderStore: ParameterStore
     /// The denoising network of a diffusion model.
     package let network: (any DenoisingNetwork)?
+    /// Enhance or Progressive.
+    package let regression: (any RegressionNetwork)?
+    /// Of the one or the other.
     package let networkStore: ParameterStore
 
     private static let metadataKey = "sr.model"
-    private static let autoencoderPrefix = "autoencoder."
-    private static let networkPrefix = "unet."
     private static let remedy = "the file was not written by this program, or is damaged; fetch or train the model again"
 
     /// A model with initial weights.
     package init(_ description: ModelDescription, seed: UInt64) {
         self.description = description
         autoencoderStore = ParameterStore(seed: seed)
-        autoencoder = Autoencoder(description.autoencoder, in: autoencoderStore.root)
+        autoencoder = description.autoencoder?.makeAutoencoder(in: autoencoderStore.root)
         networkStore = ParameterStore(seed: seed)
-        network = description.diffusion?.network.makeNetwork(channels: description.autoencoder.latentChannels, in: networkStore.root)
+        network = description.diffusion?.network.makeNetwork(channels: autoencoder?.latentChannels ?? 1, in: networkStore.root)
+        regression = description.regression?.makeNetwork(in: networkStore.root)
+    }
+
+    /// Image pixels per latent along each axis; 1 where pixels are worked on themselves.
+    package var factor: Int { autoencoder?.factor ?? 1 }
+    /// Channels of latents; 1 where pixels are worked on themselves.
+    package var latentChannels: Int { autoencoder?.latentChannels ?? 1 }
+
+    /// Normalised fields as what is diffused: latents, or themselves.
+    package func encode(_ values: Tensor) -> Tensor { autoencoder?.encode(values) ?? values }
+
+    /// The reverse of ``encode(_:)``.
+    package func decode(_ latents: Tensor) -> Tensor { autoencoder?.decode(latents) ?? latents }
+
+    /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
+    package var stores: [(prefix: String, store: ParameterStore)] {
+        guard autoencoder != nil, network != nil else { return [("", autoencoder == nil ? networkStore : autoencoderStore)] }
+        return [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
     }
 
     /// Which system of the paper it is.
@@ -57,9 +77,12 @@ public final class Model {
         }
         try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
         self.init(description, seed: 0)
-        try autoencoderStore.load(file, prefix: Self.autoencoderPrefix)
-        try networkStore.load(file, prefix: Self.networkPrefix, unused: PaperUNet.isUnused)
+        for (prefix, store) in stores { try store.load(file, prefix: prefix, unused: PaperUNet.isUnused) }
     }
+
+    /// Whether a file is a model of this program, rather than weights alone.
+    /// - Throws: `Failure` (`.missingInput`, `.badData`) if it is no safetensors file.
+    package static func isModel(_ file: URL) throws -> Bool { try SafetensorsFile(reading: file).metadata[metadataKey] != nil }
 
     private struct FormatOnly: Decodable { let format: Int }
 
@@ -77,9 +100,11 @@ public final class Model {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        let tensors =
-            autoencoderStore.stateDictionary(values: autoencoderValues).map { (name: Self.autoencoderPrefix + $0.name, tensor: $0.tensor) }
-            + networkStore.stateDictionary(values: networkValues).map { (name: Self.networkPrefix + $0.name, tensor: $0.tensor) }
+        let tensors = stores.flatMap { prefix, store in
+            store.stateDictionary(values: store === networkStore ? networkValues : autoencoderValues).map {
+                (name: prefix + $0.name, tensor: $0.tensor)
+            }
+        }
         try writeSafetensors(tensors, metadata: [Self.metadataKey: json, "format": "pt"], type: type, to: url)
     }
 }
@@ -95,10 +120,22 @@ extension ModelDescription {
         }
         func checkSize(_ count: Int, _ what: String) throws { try check(count <= values, "\(what) that fits in the file's \(values) values", count) }
         try check(scale == 4, "scale 4", scale)
-        try autoencoder.check(check)
-        try checkSize(convolution(autoencoder.width, autoencoder.multipliers), "an autoencoder")
-        try checkSize(autoencoder.codebookSize * autoencoder.latentChannels, "a codebook")
-        try check((diffusion != nil) == (kind != .vqgan), "a diffusion network in a diffusion model alone", kind.rawValue)
+        try check((autoencoder != nil) == kind.hasAutoencoder, "an autoencoder in an autoencoder or a latent diffusion model alone", kind.rawValue)
+        try check((diffusion != nil) == kind.isDiffusion, "a diffusion network in a diffusion model alone", kind.rawValue)
+        try check(
+            regression.map { $0.kind == kind } ?? (kind.hasAutoencoder || kind.isDiffusion), "a network of its own kind in Enhance or Progressive",
+            kind.rawValue)
+        if let autoencoder {
+            try autoencoder.check(check)
+            let extents = autoencoder.extents
+            try checkSize(convolution(extents.width, extents.multipliers), "an autoencoder")
+            try checkSize(extents.codebookSize * autoencoder.latentChannels, "a codebook")
+        }
+        if let regression {
+            try regression.check(check)
+            try checkSize(convolution(regression.width, [32]), "a network")
+        }
+        let channels = autoencoder?.latentChannels ?? 1
         guard let diffusion else { return }
         try diffusion.network.check(check)
         switch diffusion.network {
@@ -112,8 +149,7 @@ extension ModelDescription {
         let statistics = diffusion.statistics
         let vectors = [statistics.targetMean, statistics.targetDeviation, statistics.conditionMean, statistics.conditionDeviation]
         try check(
-            vectors.allSatisfy { $0.count == autoencoder.latentChannels }, "statistics of \(autoencoder.latentChannels) channels",
-            vectors.map(\.count))
+            vectors.allSatisfy { $0.count == channels }, "statistics of \(channels) channels", vectors.map(\.count))
         try check(
             (statistics.targetDeviation + statistics.conditionDeviation).allSatisfy { $0 > 0 && $0.isFinite }, "positive standard deviations",
             statistics.targetDeviation + statistics.conditionDeviation)
@@ -129,7 +165,7 @@ extension ModelDescription {
 /// Tells whether something holds, what is expected and what was found; throws if it does not hold.
 typealias Check = (_ isSound: Bool, _ expected: String, _ found: Any) throws -> Void
 
-extension Autoencoder.Configuration {
+extension CompactAutoencoder.Configuration {
     /// Extents that can be built and do not exhaust the memory.
     func check(_ check: Check) throws {
         try check([1, 2, 4, 8, 16].contains(patch), "an autoencoder patch of 1, 2, 4, 8 or 16", patch)

@@ -12,8 +12,12 @@ public enum ModelKind: String, Sendable, Codable, CaseIterable {
     case enhance
     case progressive
 
-    /// Whether this version can train and run it.
-    package var isAvailable: Bool { self == .vqgan || self == .ldmResidual }
+    /// Whether it works in the latents of an autoencoder, rather than on pixels.
+    package var hasAutoencoder: Bool { self == .vqgan || self == .ldmResidual || self == .ldm }
+    /// Whether it is a diffusion model, rather than an autoencoder or a network that gives its result at once.
+    package var isDiffusion: Bool { [.ldmResidual, .ldm, .ddpmResidual, .ddpm].contains(self) }
+    /// Whether what is diffused is what HR has beyond LR↑, rather than HR.
+    package var isResidual: Bool { self == .ldmResidual || self == .ddpmResidual }
 }
 
 /// The denoising network of a diffusion model.
@@ -25,6 +29,24 @@ package enum NetworkConfiguration: Sendable, Equatable {
         switch self {
         case .unet(let configuration): UNet(configuration, channels: channels, in: scope)
         case .paper(let configuration): PaperUNet(configuration, channels: channels, in: scope)
+        }
+    }
+}
+
+extension NetworkConfiguration {
+    /// Whether a parameter projects to or from self-attention.
+    package func isAttentionProjection(_ name: String) -> Bool {
+        switch self {
+        case .unet: name.hasSuffix(".to_qkv.weight") || name.hasSuffix(".to_out.weight")
+        case .paper: name.hasSuffix(".mha.in_proj_weight") || name.hasSuffix(".mha.out_proj.weight")
+        }
+    }
+
+    /// Whether a parameter belongs to the layers at the lowest resolution.
+    package func isBottleneck(_ name: String) -> Bool {
+        switch self {
+        case .unet: name.hasPrefix("mid_block.")
+        case .paper: name.hasPrefix("bot")
         }
     }
 }
@@ -50,7 +72,7 @@ extension NetworkConfiguration: Codable {
     }
 }
 
-/// The diffusion part of a model: network, noise process, what is predicted, and the latents' statistics.
+/// The diffusion part of a model: network, noise process, what is predicted, and the statistics of what is diffused.
 package struct DiffusionDescription: Sendable, Codable, Equatable {
     package var network: NetworkConfiguration
     package var schedule: NoiseSchedule
@@ -93,17 +115,21 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     /// HR pixels per LR pixel along each axis.
     package var scale: Int
     package var normalization: FieldNormalization
-    package var autoencoder: Autoencoder.Configuration
+    /// Of latent systems and of autoencoders alone.
+    package var autoencoder: AutoencoderConfiguration?
     package var diffusion: DiffusionDescription?
+    /// Of Enhance and Progressive.
+    package var regression: RegressionNetworkConfiguration?
     package var training: TrainingSummary
     /// Version of the program that wrote the file.
     package var program: String
 
     package init(
-        kind: ModelKind, normalization: FieldNormalization, autoencoder: Autoencoder.Configuration, diffusion: DiffusionDescription?,
-        training: TrainingSummary
+        kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
+        regression: RegressionNetworkConfiguration? = nil, training: TrainingSummary
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
-        (self.kind, self.normalization, self.autoencoder, self.diffusion, self.training) = (kind, normalization, autoencoder, diffusion, training)
+        (self.kind, self.normalization, self.training) = (kind, normalization, training)
+        (self.autoencoder, self.diffusion, self.regression) = (autoencoder, diffusion, regression)
     }
 }

@@ -1,30 +1,46 @@
 import Foundation
+import Groundwork
 import SolarImage
 import TensorCore
 
-/// Trains an autoencoder to give back its input.
-///
-/// Loss: mean |Δ| of normalised values + 0.3 · mean |ΔB| / 300 G, so that weak and strong field both count, + 10⁻⁴ · mean z² to keep latents
-/// bounded + the codebook's terms. The decoder sees latents with a little noise, as diffusion will give it.
+/// Trains an autoencoder to give back its input, as VQGAN does (Esser et al. 2021): absolute error, LPIPS, the codebook's terms, and a discriminator of
+/// patches, each as ``AutoencoderLoss`` weighs it.
 package final class AutoencoderTraining: TrainingTask {
+    /// What only training has beside the model: discriminator and counts of used codes.
+    private struct Companions {
+        let store: ParameterStore
+        let discriminator: PatchDiscriminator?
+        /// `[codes]`: how often each was used since codes were last revived.
+        let usage: Buffer?
+    }
+
     private let configuration: TrainingConfiguration
+    private let weights: AutoencoderLoss
     private let collection: MagnetogramCollection
     private let model: Model
+    private let autoencoder: any Autoencoder
+    private let companions: Companions
+    private let perceptualDistance: PerceptualDistance?
     private let fixedCrops: [MagnetogramCollection.Crop]
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
-    private let latentNoise: Float = 0.02
 
-    package var store: ParameterStore { model.autoencoderStore }
+    package let store: ParameterStore
     package var imageCount: Int { collection.entries.count }
 
-    package init(_ configuration: TrainingConfiguration, training: MagnetogramCollection, validation: MagnetogramCollection?) {
-        self.configuration = configuration
+    /// - Throws: `Failure` if the model has no autoencoder or the weights of LPIPS are missing.
+    package init(_ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?) throws {
+        guard let autoencoder = model.autoencoder, let weights = configuration.loss else {
+            throw Failure(.badData, "the model is no autoencoder", expected: ModelKind.vqgan.rawValue, found: model.kind.rawValue)
+        }
+        (self.configuration, self.model, self.autoencoder, self.weights) = (configuration, model, autoencoder, weights)
         collection = training
-        model = Model(
-            ModelDescription(
-                kind: .vqgan, normalization: configuration.normalization, autoencoder: configuration.autoencoder, diffusion: nil,
-                training: TrainingSummary(steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
-            seed: configuration.seed)
+        let own = ParameterStore(seed: configuration.seed)
+        companions = Companions(
+            store: own,
+            discriminator: weights.adversarial > 0 ? PatchDiscriminator(weights.discriminator, in: own.root / "discriminator") : nil,
+            usage: autoencoder.codebook.map { own.root.buffer("code_usage", Tensor(zeros: [$0.value.shape[0]])) })
+        store = ParameterStore(joining: [("", model.autoencoderStore), ("", own)])
+        perceptualDistance = weights.perceptual > 0 ? try PerceptualDistance.bundled() : nil
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
     }
@@ -36,27 +52,103 @@ package final class AutoencoderTraining: TrainingTask {
         var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
         let crops = collection.batch(configuration, fixed: fixedCrops, &random)
         let field = try collection.fields(crops)
-        let values = configuration.normalization.normalize(field)
-        let latents = model.autoencoder.encode(values)
-        let (codes, codebookLoss) = model.autoencoder.quantized(latents)
-        let reconstruction = model.autoencoder.reconstruct(codes + random.normal(codes.shape) * latentNoise)
-        let absolute = meanAbsoluteError(reconstruction, values)
-        let fieldError = meanAbsoluteError(configuration.normalization.denormalize(reconstruction), field)
-        var loss = absolute + fieldError * (0.3 / 300) + latents.squared().mean() * 1e-4
-        var parts = ["mean_absolute_error": Double(absolute.item), "field_error_gauss": Double(fieldError.item)]
+        let values = model.description.normalization.normalize(field)
+        let latents = autoencoder.encode(values)
+        let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
+        let features = autoencoder.features(of: weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes)
+        let reconstruction = autoencoder.image(from: features)
+
+        let judged = judge(reconstruction.detached, values, field, features.detached, step: batch / configuration.accumulate)
+        // What was found about the reconstruction is carried on to the autoencoder: same gradient, same value.
+        let carried = (reconstruction * judged.gradient).sum()
+        var loss = carried + (judged.loss - carried.item)
+        var parts = judged.parts
+        if weights.latent > 0 { loss = loss + latents.squared().mean() * weights.latent }
         if let codebookLoss {
             loss = loss + codebookLoss
             parts["codebook"] = Double(codebookLoss.item)
         }
+        if let indices { parts["codebook_perplexity"] = noteUsage(indices, latents.detached, batch: batch, &random) }
+        if let discriminator = companions.discriminator, isAdversarial(step: batch / configuration.accumulate) {
+            let verdict = PatchDiscriminator.hingeLoss(
+                real: discriminator(values, isTraining: true), fake: discriminator(reconstruction.detached, isTraining: true))
+            loss = loss + verdict
+            parts["discriminator"] = Double(verdict.item)
+        }
         return (loss, parts)
+    }
+
+    private func isAdversarial(step: Int) -> Bool { step >= weights.adversarialStart }
+
+    /// The terms that a reconstruction is judged by, with the gradient of their sum with respect to it.
+    private func judge(
+        _ reconstruction: Tensor, _ values: Tensor, _ field: Tensor, _ features: Tensor, step: Int
+    ) -> (loss: Float, gradient: Tensor, parts: [String: Double]) {
+        let normalization = model.description.normalization
+        let image = Parameter(reconstruction)
+        var parts: [String: Double] = [:]
+        let (fidelity, fidelityGradients) = valueWithGradient(at: [image]) {
+            let x = image.tensor
+            let absolute = meanAbsoluteError(x, values)
+            let fieldError = meanAbsoluteError(normalization.denormalize(x), field)
+            parts["mean_absolute_error"] = Double(absolute.item)
+            parts["field_error_gauss"] = Double(fieldError.item)
+            var sum = absolute + fieldError * (weights.field / 300)
+            if let perceptualDistance {
+                let distance = perceptualDistance(x, values).mean()
+                parts["lpips"] = Double(distance.item)
+                sum = sum + distance * weights.perceptual
+            }
+            return sum
+        }
+        let gradient = fidelityGradients[image] ?? Tensor(zeros: reconstruction.shape)
+        guard let discriminator = companions.discriminator, isAdversarial(step: step) else { return (fidelity.item, gradient, parts) }
+
+        let (opinion, opinionGradients) = valueWithGradient(at: [image]) {
+            PatchDiscriminator.generatorLoss(fake: discriminator(image.tensor, isTraining: true))
+        }
+        guard let opinionGradient = opinionGradients[image] else { return (fidelity.item, gradient, parts) }
+        /// How long the gradient at the decoder's last layer is.
+        func length(_ gradient: Tensor) -> Float {
+            let last = [autoencoder.lastLayer]
+            return valueWithGradient(at: last) { (autoencoder.image(from: features) * gradient).sum() }.gradients.norm(of: last)
+        }
+        let weight = weights.adversarial * min(1e4, length(gradient) / (length(opinionGradient) + 1e-4))
+        parts["adversarial"] = Double(opinion.item)
+        parts["adversarial_weight"] = Double(weight)
+        return (fidelity.item + weight * opinion.item, gradient + opinionGradient * weight, parts)
+    }
+
+    /// Counts used codes and, now and then, sets those never used to latents of the batch (Dhariwal et al. 2020, section 3.1, restart them likewise).
+    /// - Returns: the perplexity of the batch's codes, exp(−Σ p ln p): how many codes it uses, as if evenly.
+    private func noteUsage(_ indices: [Int], _ latents: Tensor, batch: Int, _ random: inout Random) -> Double {
+        guard let usage = companions.usage, let codebook = autoencoder.codebook else { return 0 }
+        var counts = [Float](repeating: 0, count: usage.value.count)
+        for index in indices { counts[index] += 1 }
+        let total = Double(indices.count)
+        let entropy = counts.reduce(0.0) { $1 == 0 ? $0 : $0 - Double($1) / total * log(Double($1) / total) }
+        let sums = zip(usage.value.values, counts).map(+)
+        usage.value = Tensor(shape: usage.value.shape, values: sums)
+        if weights.revival > 0, (batch + 1) % (weights.revival * configuration.accumulate) == 0 {
+            let channels = latents.extent(-1)
+            let (rows, known) = (latents.values, latents.count / channels)
+            var codes = codebook.value.values
+            for code in sums.indices where sums[code] == 0 {
+                let row = random.integer(below: known)
+                codes.replaceSubrange(code * channels..<(code + 1) * channels, with: rows[row * channels..<(row + 1) * channels])
+            }
+            codebook.value = Tensor(shape: codebook.value.shape, values: codes)
+            usage.value = Tensor(zeros: usage.value.shape)
+        }
+        return exp(entropy)
     }
 
     package func validationLoss() throws -> Double? {
         guard let validation else { return nil }
         var total = 0.0
         for crop in validation.crops {
-            let values = configuration.normalization.normalize(try validation.collection.fields([crop]))
-            total += Double(meanAbsoluteError(model.autoencoder.decode(model.autoencoder.encode(values)), values).item)
+            let values = model.description.normalization.normalize(try validation.collection.fields([crop]))
+            total += Double(meanAbsoluteError(autoencoder.decode(autoencoder.encode(values)), values).item)
         }
         return total / Double(validation.crops.count)
     }
@@ -64,14 +156,15 @@ package final class AutoencoderTraining: TrainingTask {
     package func sample() throws -> [(title: String, image: Image)] {
         let (collection, crops) = validation ?? (self.collection, self.collection.fixedCrops(1, size: configuration.cropSize, seed: 0))
         let field = try collection.fields([crops[0]])
-        let values = configuration.normalization.normalize(field)
-        let result = configuration.normalization.denormalize(model.autoencoder.decode(model.autoencoder.encode(values)))
+        let normalization = model.description.normalization
+        let result = normalization.denormalize(autoencoder.decode(autoencoder.encode(normalization.normalize(field))))
         return [("HR", Image(field)), ("reconstruction", Image(result))]
     }
 
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
-        try model.write(to: url, autoencoderValues: values)
+        // The autoencoder's parameters come first.
+        try model.write(to: url, autoencoderValues: Array(values.prefix(model.autoencoderStore.parameters.count)))
     }
 }
 

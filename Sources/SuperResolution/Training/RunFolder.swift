@@ -14,8 +14,11 @@ package struct RunFolder: Sendable {
     package var checkpoints: URL { url.appendingPathComponent("checkpoints") }
     package var last: URL { checkpoints.appendingPathComponent("last.safetensors") }
     package var best: URL { checkpoints.appendingPathComponent("best.safetensors") }
-    /// The autoencoder that a diffusion model was begun with.
-    package var autoencoder: URL { url.appendingPathComponent("autoencoder.safetensors") }
+    /// The model as training found it, where that does not follow from the configuration.
+    package var start: URL { url.appendingPathComponent("start.safetensors") }
+    /// What fine-tuning changed, as of the best validation and in the end.
+    package var bestAdapter: URL { checkpoints.appendingPathComponent("best-adapter.safetensors") }
+    package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
     package var model: URL { url.appendingPathComponent("model.safetensors") }
 
     package func checkpoint(step: Int) -> URL { checkpoints.appendingPathComponent(String(format: "step-%08d.safetensors", step)) }
@@ -29,8 +32,8 @@ package struct RunFolder: Sendable {
 
     /// Takes away a former run's files, so that none of them is taken for this one's.
     package func clear() throws {
-        for file in [configuration, metrics, curve, samples, checkpoints, autoencoder, model] where FileManager.default.fileExists(atPath: file.path)
-        {
+        for file in [configuration, metrics, curve, samples, checkpoints, start, adapter, model]
+        where FileManager.default.fileExists(atPath: file.path) {
             do {
                 try FileManager.default.removeItem(at: file)
             } catch {

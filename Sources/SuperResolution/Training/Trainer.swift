@@ -6,39 +6,98 @@ import TensorCore
 /// Trains a model on a folder of magnetograms.
 public struct Trainer {
     private let configuration: TrainingConfiguration
+    private let model: Model
     private let task: any TrainingTask
-    private let autoencoder: Model?
+    /// Whether the model at the start follows from configuration and data alone.
+    private let startsAnew: Bool
 
     /// Reads the data and builds the network.
     ///
     /// - Parameters:
     ///   - data: a prepared folder with `train` and `validation` in it, or a folder of FITS files, of which whole regions are kept for validation.
     ///   - autoencoder: for latent diffusion; nil for the bundled one.
+    ///   - start: a model to go on from, or weights of its network alone under the names that PyTorch gives them.
     /// - Throws: `Failure`: `.missingInput`, `.badData`, `.usage`.
-    public init(_ configuration: TrainingConfiguration, data: URL, autoencoder: URL?, logger: Logger) throws {
+    public init(_ configuration: TrainingConfiguration, data: URL, autoencoder: URL? = nil, start: URL? = nil, logger: Logger) throws {
         var configuration = configuration
         if configuration.overfit > 0 { configuration.validateEvery = 0 }
         let (training, validation) = try Self.collections(data, wantsValidation: configuration.validateEvery > 0, logger: logger)
-        if let network = configuration.network {
-            let model = try autoencoder.map { try Model(reading: $0) } ?? BundledModels.autoencoder()
-            guard model.kind == .vqgan || model.network != nil else {
-                throw Failure(.badData, "the model holds no autoencoder", at: autoencoder?.path)
-            }
-            self.autoencoder = model
-            task = try LatentDiffusionTraining(configuration, network: network, autoencoder: model, training: training, validation: validation)
-        } else {
-            guard autoencoder == nil else {
-                throw Failure(
-                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) is trained from the start",
-                    remedy: "leave --autoencoder out")
-            }
-            self.autoencoder = nil
-            task = AutoencoderTraining(configuration, training: training, validation: validation)
+        model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
+        startsAnew = start == nil && (model.autoencoder == nil || model.network == nil)
+        if configuration.isFinetuning {
+            for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
+        task = try Self.task(configuration, model: model, training: training, validation: validation)
         self.configuration = configuration
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
         }
+    }
+
+    private static func model(
+        _ configuration: TrainingConfiguration, autoencoder: URL?, start: URL?, training: MagnetogramCollection
+    ) throws -> Model {
+        if let start, try Model.isModel(start) {
+            let model = try Model(reading: start)
+            guard model.kind == configuration.model else {
+                throw Failure(
+                    .usage, "the model to start from is of another kind", at: start.path, expected: configuration.model.rawValue,
+                    found: model.kind.rawValue)
+            }
+            guard autoencoder == nil else {
+                throw Failure(.usage, "the model to start from has an autoencoder of its own", at: start.path, remedy: "leave --autoencoder out")
+            }
+            return model
+        }
+        if let start, configuration.model == .vqgan { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
+        let model: Model
+        if let network = configuration.network {
+            model = try DiffusionTraining.model(
+                configuration, network: network, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
+        } else {
+            guard autoencoder == nil else {
+                throw Failure(
+                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) has no use for one", remedy: "leave --autoencoder out")
+            }
+            model = Model(
+                ModelDescription(
+                    kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
+                    regression: configuration.regression,
+                    training: TrainingSummary(
+                        steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
+                seed: configuration.seed)
+        }
+        if let start { try model.loadNetwork(start) }
+        return model
+    }
+
+    /// The autoencoder of a latent system; nil for a system on pixels.
+    private static func autoencoder(_ configuration: TrainingConfiguration, _ file: URL?) throws -> Model? {
+        guard configuration.model.hasAutoencoder else {
+            guard file == nil else {
+                throw Failure(
+                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) works on pixels", remedy: "leave --autoencoder out")
+            }
+            return nil
+        }
+        if let file { return try Model.autoencoder(reading: file, normalization: configuration.normalization) }
+        guard configuration.preset != .paper else {
+            throw Failure(
+                .usage, "the paper diffuses in latents of f = 8, which the bundled autoencoder does not have", expected: "--autoencoder FILE",
+                remedy: "train one with --model vqgan --preset paper, or give one of diffusers or CompVis as safetensors")
+        }
+        return try BundledModels.autoencoder()
+    }
+
+    private static func task(
+        _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
+    ) throws -> any TrainingTask {
+        if model.network != nil {
+            let store = try configuration.adaptation.map { try model.adapt($0, seed: configuration.seed) }
+            return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
+        }
+        if model.regression != nil { return try RegressionTraining(configuration, model: model, training: training, validation: validation) }
+        return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
     }
 
     private static func collections(
@@ -56,9 +115,11 @@ public struct Trainer {
         )
     }
 
-    /// Keeps the autoencoder of a diffusion model with its run, for resuming.
+    /// Keeps what the run started from with it, for resuming, unless that follows from configuration and data.
     /// - Throws: `Failure` (`.cannotWrite`).
-    package func keepAutoencoder(in folder: RunFolder) throws { try autoencoder?.write(to: folder.autoencoder) }
+    package func keepStart(in folder: RunFolder) throws {
+        if !startsAnew { try model.write(to: folder.start) }
+    }
 
     /// One line: what is trained on how much.
     public var summary: String {
@@ -73,7 +134,7 @@ public struct Trainer {
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.
     package func dryRun() throws -> String {
         let parameters = task.store.parameters
-        let optimizer = AdamW(parameters, learningRate: configuration.learningRate, weightDecay: configuration.weightDecay)
+        let optimizer = AdamW(parameters, configuration)
         var seconds = 0.0
         StoragePool.resetPeak()
         // The first step pays for memory and encodes the first crops; the second is timed.

@@ -43,6 +43,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     /// Limit of the gradient's norm; 0 for none.
     public var clipNorm: Float
     public var weightDecay: Float
+    /// Adam's decays of the gradient's first and second moment.
+    public var betas: [Float]
     /// Decay of the average of the weights that becomes the model.
     public var emaDecay: Float
     /// Steps between validations; 0 for none.
@@ -55,14 +57,25 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var patience: Int
     /// Trains on this many fixed crops alone, without validation, to see whether they can be learned; 0 for all data.
     public var overfit: Int
-    /// Latent diffusion: crops encoded at a time, from which batches are cut.
+    /// Latent diffusion: crops of twice the side encoded at a time, from which batches are cut; 0 to draw and encode each batch's own.
     public var latentCrops: Int
     /// Latent diffusion: steps after which other crops are encoded.
     public var latentRefresh: Int
     public var normalization: FieldNormalization
-    package var autoencoder: Autoencoder.Configuration
+    /// Of a `vqgan`.
+    package var autoencoder: AutoencoderConfiguration?
+    /// Of a `vqgan`: what it is trained by.
+    package var loss: AutoencoderLoss?
+    /// Of a diffusion model.
     package var network: NetworkConfiguration?
-    public var prediction: PredictionTarget
+    /// Of a diffusion model: what its network gives.
+    public var prediction: PredictionTarget?
+    /// Of Enhance or Progressive.
+    package var regression: RegressionNetworkConfiguration?
+    /// Whether a model is fine-tuned on pairs.
+    public var isFinetuning = false
+    /// Of fine-tuning a diffusion model: what is adapted.
+    package var adaptation: Adaptation?
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
         case model, preset, seed, steps, epochs
@@ -73,6 +86,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         case warmup, schedule, accumulate
         case clipNorm = "clip-norm"
         case weightDecay = "weight-decay"
+        case betas
         case emaDecay = "ema-decay"
         case validateEvery = "validate-every"
         case saveEvery = "save-every"
@@ -80,50 +94,97 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         case patience, overfit
         case latentCrops = "latent-crops"
         case latentRefresh = "latent-refresh"
-        case normalization, autoencoder, network, prediction
+        case normalization, autoencoder, loss, network, prediction, regression
+        case isFinetuning = "fine-tuning"
+        case adaptation
     }
 
     /// The defaults of a preset.
-    /// - Throws: `Failure` (`.usage`) for a system or preset that this version cannot train.
-    public init(model: ModelKind, preset: Preset) throws {
-        guard model.isAvailable else {
-            throw Failure(
-                .usage, "the model \(model.rawValue) cannot be trained by this version",
-                expected: ModelKind.allCases.filter(\.isAvailable).map(\.rawValue).joined(separator: " or "), found: model.rawValue)
-        }
-        guard preset != .paper else {
-            throw Failure(
-                .usage, "the preset paper cannot be trained by this version: its autoencoder is not built yet", expected: "small or tiny",
-                found: "paper")
-        }
-        let isSmall = preset == .small
+    public init(model: ModelKind, preset: Preset) {
+        let (isPaper, isSmall) = (preset == .paper, preset == .small)
         let isAutoencoder = model == .vqgan
         self.model = model
         self.preset = preset
         seed = 1
-        steps = isSmall ? (isAutoencoder ? 6000 : 8000) : 200
-        batchSize = isAutoencoder ? 4 : (isSmall ? 16 : 4)
-        cropSize = isSmall ? 128 : 64
-        learningRate = isAutoencoder ? 1e-3 : 8e-4
-        warmup = isSmall ? 100 : 10
-        schedule = .cosine
+        steps = isPaper ? 300_000 : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
+        epochs = isPaper ? 30 : nil
+        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder ? 16 : 8) : 4)
+        cropSize = isPaper ? 1024 : isSmall ? 128 : 64
+        learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
+        warmup = isPaper ? 0 : isSmall ? 100 : 10
+        schedule = isPaper ? .constant : .cosine
         accumulate = 1
         clipNorm = 1
         weightDecay = 0.01
-        emaDecay = isSmall ? 0.998 : 0.9
-        validateEvery = isSmall ? 500 : 50
-        saveEvery = isSmall ? 500 : 10
+        betas = isPaper && isAutoencoder ? [0.5, 0.9] : [0.9, 0.999]
+        emaDecay = isPaper ? 0.995 : isSmall ? 0.998 : 0.9
+        validateEvery = preset == .tiny ? 50 : 500
+        saveEvery = preset == .tiny ? 10 : 500
         keepLast = 0
         patience = 0
         overfit = 0
-        latentCrops = isSmall ? 128 : 8
+        // On pixels nothing is encoded, so that each batch can have crops of its own; at the paper's size the encoder sees one crop at a time in any case.
+        latentCrops = isPaper || !model.hasAutoencoder ? 0 : isSmall ? 128 : 8
         latentRefresh = isSmall ? 200 : 20
-        normalization = .weakField
-        // The shipped autoencoder diffuses in, and decodes from, continuous latents; the tiny one has a codebook so that it is exercised too.
-        autoencoder = Autoencoder.Configuration(
-            patch: 2, width: isSmall ? 64 : 8, multipliers: [1, 2], latentChannels: 4, codebookSize: isSmall ? 0 : 64, decodesQuantized: false)
-        network = isAutoencoder ? nil : .unet(UNet.Configuration(width: isSmall ? 64 : 8, multipliers: [1, 2, 2], heads: 4))
-        prediction = .velocity
+        normalization = isPaper ? .paper : .weakField
+
+        switch model {
+        case .vqgan:
+            // The shipped autoencoder diffuses in, and decodes from, continuous latents; the tiny one has a codebook so that it is exercised too.
+            autoencoder =
+                isPaper
+                ? .paper
+                : .compact(
+                    CompactAutoencoder.Configuration(
+                        patch: 2, width: isSmall ? 64 : 8, multipliers: [1, 2], latentChannels: 4, codebookSize: isSmall ? 0 : 64,
+                        decodesQuantized: false))
+            loss = isPaper ? .paper : isSmall ? .small : .tiny
+        case .ldmResidual, .ldm:
+            network =
+                isPaper
+                ? .paper(PaperUNet.Configuration(width: 128, hasAttention: true))
+                : .unet(UNet.Configuration(width: isSmall ? 64 : 8, multipliers: [1, 2, 2], heads: 4))
+        case .ddpmResidual, .ddpm:
+            network =
+                isPaper
+                ? .paper(PaperUNet.Configuration(width: 8, hasAttention: false))
+                : .unet(UNet.Configuration(width: isSmall ? 16 : 4, multipliers: isSmall ? [1, 2, 4, 4] : [1, 2, 2], heads: 4))
+        case .enhance: regression = .enhance(Enhance.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper))
+        case .progressive:
+            regression = .progressive(
+                Progressive.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper, bicubicKernel: .antialiased))
+        }
+        prediction = model.isDiffusion ? (isPaper ? .noise : .velocity) : nil
+    }
+
+    /// The defaults of fine-tuning a model on pairs: few steps of a lower rate.
+    /// - Parameter adaptation: of diffusion models.
+    /// - Throws: `Failure` (`.usage`) for an autoencoder, which is not fine-tuned.
+    package init(finetuning model: Model, adaptation: Adaptation) throws {
+        guard model.kind != .vqgan else {
+            throw Failure(
+                .usage, "an autoencoder is not fine-tuned on pairs", expected: "a model that super-resolves", found: model.kind.rawValue,
+                remedy: "train it further with `sr train --model vqgan --from`")
+        }
+        let isPaper: Bool =
+            switch (model.description.diffusion?.network, model.description.regression) {
+            case (.paper, _): true
+            case (_, .enhance(let network)): network.alignsCorners
+            case (_, .progressive(let network)): network.alignsCorners
+            default: false
+            }
+        self.init(model: model.kind, preset: isPaper ? .paper : .small)
+        (steps, epochs, warmup, schedule) = (1000, nil, 50, .cosine)
+        learningRate = 3e-4
+        weightDecay = 0
+        emaDecay = 0.99
+        (validateEvery, saveEvery) = (100, 100)
+        normalization = model.description.normalization
+        network = model.description.diffusion?.network
+        prediction = model.description.diffusion?.prediction
+        regression = model.description.regression
+        self.adaptation = model.kind.isDiffusion ? adaptation : nil
+        isFinetuning = true
     }
 
     /// As YAML, one key a line in the order of ``CodingKeys``.
@@ -144,18 +205,25 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     /// The keys of a configuration file.
     public static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
 
-    /// This configuration with a file's top-level entries in the place of its own; every key must be one of ``keys``.
+    /// This configuration with a file's entries in the place of its own; every top-level key must be one of ``keys``.
     /// - Throws: `Failure` (`.configuration`) for a value of the wrong kind.
     public func overlaid(with entries: [String: Any], at location: String) throws -> TrainingConfiguration {
         guard !entries.isEmpty else { return self }
         do {
-            guard var own = try Yams.load(yaml: yaml()) as? [String: Any] else { return self }
-            own.merge(entries) { _, new in new }
-            return try TrainingConfiguration(yaml: try Yams.dump(object: own), at: location)
+            guard let own = try Yams.load(yaml: yaml()) as? [String: Any] else { return self }
+            return try TrainingConfiguration(yaml: try Yams.dump(object: Self.merged(own, entries)), at: location)
         } catch let failure as Failure {
             throw failure
         } catch {
             throw Failure(.configuration, "the configuration cannot be read", at: location, found: "\(error)")
+        }
+    }
+
+    /// The entries of the second over those of the first, level by level.
+    private static func merged(_ own: [String: Any], _ other: [String: Any]) -> [String: Any] {
+        own.merging(other) { own, other in
+            guard let own = own as? [String: Any], let other = other as? [String: Any] else { return other }
+            return merged(own, other)
         }
     }
 
@@ -170,9 +238,29 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         try check(epochs.map { (1...1_000_000).contains($0) } ?? true, .epochs, "1 … 1000000", epochs ?? 0)
         try check(maxHours.map { $0 > 0 && $0.isFinite } ?? true, .maxHours, "more than 0", maxHours ?? 0)
         try check((1...4096).contains(batchSize), .batchSize, "1 … 4096", batchSize)
-        try autoencoder.check { try check($0, .autoencoder, $1, $2) }
+        try autoencoder?.check { try check($0, .autoencoder, $1, $2) }
+        try loss?.check { try check($0, .loss, $1, $2) }
+        if let loss, loss.adversarial > 0 {
+            try check(
+                cropSize >= loss.discriminator.smallestImage, .cropSize, "at least \(loss.discriminator.smallestImage) for the discriminator",
+                cropSize)
+        }
+        if let loss, loss.perceptual > 0 {
+            try check(cropSize >= AlexNetFeatures.minimumSide, .cropSize, "at least \(AlexNetFeatures.minimumSide) for LPIPS", cropSize)
+        }
         try network?.check { try check($0, .network, $1, $2) }
-        try check((network == nil) == (model == .vqgan), .network, "a network for diffusion models alone", network == nil ? "none" : "one")
+        try regression?.check { try check($0, .regression, $1, $2) }
+        try adaptation?.check { try check($0, .adaptation, $1, $2) }
+        let isRegression = !(model == .vqgan || model.isDiffusion)
+        for (key, isThere, belongs) in [
+            (CodingKeys.autoencoder, autoencoder != nil, model == .vqgan), (.loss, loss != nil, model == .vqgan),
+            (.network, network != nil, model.isDiffusion), (.prediction, prediction != nil, model.isDiffusion),
+            (.regression, regression != nil, isRegression),
+        ] {
+            try check(
+                isThere == belongs, key, belongs ? "one of its own for \(model.rawValue)" : "none for \(model.rawValue)", isThere ? "one" : "none")
+        }
+        if let regression { try check(regression.kind == model, .regression, "one of its own for \(model.rawValue)", regression.kind.rawValue) }
         let unit = cropUnit
         try check(cropSize >= 8 && cropSize <= 4096 && cropSize % unit == 0, .cropSize, "8 … 4096 in steps of \(unit) HR pixels", cropSize)
         try check(learningRate > 0 && learningRate.isFinite, .learningRate, "more than 0", learningRate)
@@ -180,13 +268,14 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         try check((1...4096).contains(accumulate), .accumulate, "1 … 4096", accumulate)
         try check(clipNorm >= 0, .clipNorm, "at least 0", clipNorm)
         try check(weightDecay >= 0 && weightDecay < 1, .weightDecay, "0 … 1", weightDecay)
+        try check(betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, .betas, "two numbers from 0 to below 1", betas)
         try check((0..<1).contains(emaDecay), .emaDecay, "at least 0 and below 1", emaDecay)
         try check(validateEvery >= 0, .validateEvery, "at least 0", validateEvery)
         try check(saveEvery > 0, .saveEvery, "at least 1", saveEvery)
         try check(keepLast >= 0, .keepLast, "at least 0", keepLast)
         try check(patience >= 0, .patience, "at least 0", patience)
         try check((0...65536).contains(overfit), .overfit, "0 … 65536", overfit)
-        try check((1...65536).contains(latentCrops), .latentCrops, "1 … 65536", latentCrops)
+        try check((0...65536).contains(latentCrops), .latentCrops, "0 … 65536", latentCrops)
         try check((1...1_000_000_000).contains(latentRefresh), .latentRefresh, "1 … 1000000000", latentRefresh)
     }
 
@@ -198,6 +287,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
             case .paper: 3
             case nil: 0
             }
-        return max(4, autoencoder.factor << levels)
+        // Of latent systems, the bundled autoencoder's; training makes sure of another's.
+        let factor = autoencoder?.factor ?? (model.hasAutoencoder ? 4 : 1)
+        return max(4, factor << levels)
     }
 }

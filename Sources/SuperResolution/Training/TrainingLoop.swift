@@ -52,7 +52,7 @@ package struct TrainingLoop {
     package func run(report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         let store = task.store
         let parameters = store.parameters
-        let optimizer = AdamW(parameters, learningRate: configuration.learningRate, weightDecay: configuration.weightDecay)
+        let optimizer = AdamW(parameters, configuration)
         let averages = ExponentialMovingAverage(parameters, decay: configuration.emaDecay)
         var progress = Checkpoint.Progress()
         if FileManager.default.fileExists(atPath: folder.last.path) {
@@ -94,7 +94,7 @@ package struct TrainingLoop {
                     try log.append(["step": Double(progress.step), "validation_loss": value])
                     if value < progress.bestLoss ?? .infinity {
                         (progress.bestLoss, progress.bestStep, progress.stale) = (value, progress.step, 0)
-                        try writeModel(progress, averages, to: folder.best)
+                        try writeModel(progress, averages, to: folder.best, adapter: folder.bestAdapter)
                     } else {
                         progress.stale += 1
                     }
@@ -126,9 +126,12 @@ package struct TrainingLoop {
             }
         }
         if progress.bestStep == nil {
-            try writeModel(progress, averages, to: folder.model)
+            try writeModel(progress, averages, to: folder.model, adapter: folder.adapter)
         } else {
-            try copy(folder.best, to: folder.model)
+            for (best, final) in [(folder.best, folder.model), (folder.bestAdapter, folder.adapter)]
+            where FileManager.default.fileExists(atPath: best.path) {
+                try copy(best, to: final)
+            }
         }
         try writePictures(log, averages, step: progress.step)
         return outcome
@@ -175,13 +178,12 @@ package struct TrainingLoop {
         return configuration.learningRate * Float(warmup * decay)
     }
 
-    private func writeModel(_ progress: Checkpoint.Progress, _ averages: ExponentialMovingAverage, to url: URL) throws {
-        try task.writeModel(
-            values: averages.averages,
-            training: TrainingSummary(
-                steps: progress.step, batchSize: configuration.batchSize * configuration.accumulate, seed: configuration.seed,
-                images: task.imageCount,
-                validationLoss: progress.bestLoss), to: url)
+    private func writeModel(_ progress: Checkpoint.Progress, _ averages: ExponentialMovingAverage, to url: URL, adapter: URL) throws {
+        let summary = TrainingSummary(
+            steps: progress.step, batchSize: configuration.batchSize * configuration.accumulate, seed: configuration.seed, images: task.imageCount,
+            validationLoss: progress.bestLoss)
+        try task.writeModel(values: averages.averages, training: summary, to: url)
+        try task.writeAdapter(values: averages.averages, training: summary, to: adapter)
     }
 
     /// The learning curve and a picture of what the averaged weights give now.
@@ -214,6 +216,15 @@ package struct TrainingLoop {
                 throw Failure(.cannotWrite, "cannot be written", at: target.path, found: error.localizedDescription)
             }
         }
+    }
+}
+
+extension AdamW {
+    /// The optimiser as configured.
+    convenience init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
+        self.init(
+            parameters, learningRate: configuration.learningRate, beta1: configuration.betas[0], beta2: configuration.betas[1],
+            weightDecay: configuration.weightDecay)
     }
 }
 

@@ -25,4 +25,11 @@ package protocol TrainingTask: AnyObject {
     /// Writes the model as `infer` reads it.
     /// - Parameter values: the weights, in the order of the store's parameters.
     func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws
+
+    /// Writes what changes a model that was fine-tuned, if that is less than the model.
+    func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws
+}
+
+extension TrainingTask {
+    package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {}
 }

@@ -3,6 +3,9 @@ public final class Parameter: @unchecked Sendable {
     /// The value without history. Set by optimisers and by loading.
     public var value: Tensor
 
+    /// What computing adds to the value.
+    public internal(set) var adapter: LowRankAdapter?
+
     public init(_ value: Tensor) {
         self.value = value.detached
     }

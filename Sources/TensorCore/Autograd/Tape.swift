@@ -95,8 +95,11 @@ extension Tensor {
 }
 
 extension Parameter {
-    /// The value to compute with: inside ``valueWithGradient(at:_:)`` its use is recorded.
-    public var tensor: Tensor { Tape.current?.leaf(self) ?? value }
+    /// The value to compute with, its adapter's part included: inside ``valueWithGradient(at:_:)`` its use is recorded.
+    public var tensor: Tensor { adapter?.applied(to: leaf) ?? leaf }
+
+    /// The value alone, recorded if its gradient is wanted.
+    fileprivate var leaf: Tensor { Tape.current?.leaf(self) ?? value }
 }
 
 /// Gradients by parameter.
@@ -144,12 +147,14 @@ package func recordedPass(at parameters: [Parameter], _ body: () -> Tensor) -> (
 ///
 /// - Parameters:
 ///   - inputs: every recorded tensor that `body` uses; it gets them as its argument.
-///   - parameters: every parameter that `body` uses.
+///   - parameters: every parameter that `body` uses; those of their adapters are used with them.
 public func checkpoint(_ inputs: [Tensor], parameters: [Parameter], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
     guard Tape.current != nil else { return body(inputs) }
+    var known: Set<ObjectIdentifier> = []
+    let parameters = parameters.flatMap { [$0] + ($0.adapter.map { [$0.down, $0.up] } ?? []) }.filter { known.insert(ObjectIdentifier($0)).inserted }
     let result = Tape.$current.withValue(nil) { body(inputs.map(\.detached)) }
     let values = inputs.map(\.detached)
-    return result.recorded(from: inputs + parameters.map(\.tensor)) { gradient, _ in
+    return result.recorded(from: inputs + parameters.map(\.leaf)) { gradient, _ in
         let leaves = values.map { Parameter($0) }
         let all = leaves + parameters
         let tape = Tape(parameters: all)

@@ -22,13 +22,15 @@ public struct Convolution {
     private let padding: Padding
 
     /// Initial values as PyTorch's: uniform in ±1/√(inputs·kernel²), or all zero.
-    /// - Parameter padding: by default what keeps the size at stride 1.
+    /// - Parameters:
+    ///   - padding: by default what keeps the size at stride 1.
+    ///   - weights: initial values of the weight in the place of these.
     public init(
         _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Padding? = nil, hasBias: Bool = true, startsAtZero: Bool = false,
-        in scope: Scope
+        weights: ParameterStore.Initializer? = nil, in scope: Scope
     ) {
         let bound = startsAtZero ? 0 : 1 / Float(inputs * kernel * kernel).squareRoot()
-        weight = scope.parameter("weight", [kernel, kernel, inputs, outputs], layout: .convolution, .uniform(bound: bound))
+        weight = scope.parameter("weight", [kernel, kernel, inputs, outputs], layout: .convolution, weights ?? .uniform(bound: bound))
         bias = hasBias ? scope.parameter("bias", [outputs], .uniform(bound: bound)) : nil
         self.stride = stride
         self.padding = padding ?? Padding(kernel / 2)
@@ -75,9 +77,13 @@ public struct BatchNorm {
     private let runningMean, runningVariance, batches: Buffer
     private let momentum, epsilon: Float
 
-    /// - Parameter momentum: the part that each batch has in the running averages.
-    public init(_ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5, in scope: Scope) {
-        weight = scope.parameter("weight", [channels], .constant(1))
+    /// - Parameters:
+    ///   - momentum: the part that each batch has in the running averages.
+    ///   - weights: initial values of the weight.
+    public init(
+        _ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5, weights: ParameterStore.Initializer = .constant(1), in scope: Scope
+    ) {
+        weight = scope.parameter("weight", [channels], weights)
         bias = scope.parameter("bias", [channels], .constant(0))
         runningMean = scope.buffer("running_mean", Tensor(zeros: [channels]))
         runningVariance = scope.buffer("running_var", Tensor(repeating: 1, shape: [channels]))

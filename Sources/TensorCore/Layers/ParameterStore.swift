@@ -24,21 +24,49 @@ public final class ParameterStore {
         case constant(Float)
         /// Uniform in ±bound.
         case uniform(bound: Float)
-        /// Normal with mean 0.
-        case normal(deviation: Float)
+        case normal(mean: Float = 0, deviation: Float)
     }
 
     private struct Entry {
         let parameter: Parameter
+        /// In memory.
+        let shape: [Int]
         let layout: Layout
+
+        var shapeOnDisk: [Int] { layout.shapeOnDisk(shape) }
     }
 
     private var entries: OrderedDictionary<String, Entry> = [:]
     private var bufferEntries: OrderedDictionary<String, Buffer> = [:]
-    private let seed: UInt64
+    /// Of the initial values; nil if there are none.
+    private let seed: UInt64?
 
     /// - Parameter seed: of the initial values; those of a parameter depend on the seed and its name alone.
-    public init(seed: UInt64 = 0) { self.seed = seed }
+    public convenience init(seed: UInt64 = 0) { self.init(drawingFrom: seed) }
+
+    private init(drawingFrom seed: UInt64?) { self.seed = seed }
+
+    /// A store that takes down names and shapes alone: its parameters are empty until ``load(_:prefix:unused:named:)`` sets them.
+    package static func unfilled() -> ParameterStore { ParameterStore(drawingFrom: nil) }
+
+    /// A view of several stores as one, for training, averaging, saving and loading them together: it shares their parameters and buffers.
+    /// - Parameter stores: each with what its names begin with here; no name and no parameter may come twice.
+    public convenience init(joining stores: [(prefix: String, store: ParameterStore)]) {
+        self.init()
+        for (prefix, store) in stores {
+            for (name, entry) in store.entries { add(entry, named: prefix + name) }
+            for (name, buffer) in store.bufferEntries { add(buffer, named: prefix + name) }
+        }
+        precondition(Set(parameters.map(ObjectIdentifier.init)).count == entries.count, "ParameterStore: a parameter is joined twice")
+    }
+
+    /// A view of the parameters and buffers that `isIncluded` picks by their names, in the same order: it shares them with this store.
+    public func subset(where isIncluded: (String) -> Bool) -> ParameterStore {
+        let subset = ParameterStore(drawingFrom: seed)
+        for (name, entry) in entries where isIncluded(name) { subset.add(entry, named: name) }
+        for (name, buffer) in bufferEntries where isIncluded(name) { subset.add(buffer, named: name) }
+        return subset
+    }
 
     /// Where a network's own layers are declared.
     public var root: Scope { Scope(store: self, prefix: "") }
@@ -56,29 +84,54 @@ public final class ParameterStore {
     public var bufferNames: [String] { Array(bufferEntries.keys) }
 
     /// The number of values in all parameters.
-    public var count: Int { entries.values.reduce(0) { $0 + $1.parameter.value.count } }
+    public var count: Int { entries.values.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 
     public subscript(name: String) -> Parameter? { entries[name]?.parameter }
 
-    fileprivate func declare(_ name: String, shape: [Int], layout: Layout, initializer: Initializer) -> Parameter {
+    private func add(_ entry: Entry, named name: String) {
         precondition(entries[name] == nil && bufferEntries[name] == nil, "ParameterStore: two parameters are named \(name)")
-        var random = Random(seed: seed, name: name)
-        let value =
-            switch initializer {
-            case .constant(let value): Tensor(repeating: value, shape: shape)
-            case .uniform(let bound): random.uniform(shape).affine(scale: 2 * bound, shift: -bound)
-            case .normal(let deviation): random.normal(shape) * deviation
-            }
-        let parameter = Parameter(value)
-        entries[name] = Entry(parameter: parameter, layout: layout)
+        entries[name] = entry
+    }
+
+    private func add(_ buffer: Buffer, named name: String) {
+        precondition(entries[name] == nil && bufferEntries[name] == nil, "ParameterStore: two buffers are named \(name)")
+        bufferEntries[name] = buffer
+    }
+
+    fileprivate func declare(_ name: String, shape: [Int], layout: Layout, initializer: Initializer) -> Parameter {
+        let parameter = Parameter(seed.map { Self.initialValue(name, shape, initializer, seed: $0) } ?? Tensor(zeros: [0]))
+        add(Entry(parameter: parameter, shape: shape, layout: layout), named: name)
         return parameter
     }
 
+    private static func initialValue(_ name: String, _ shape: [Int], _ initializer: Initializer, seed: UInt64) -> Tensor {
+        var random = Random(seed: seed, name: name)
+        return switch initializer {
+        case .constant(let value): Tensor(repeating: value, shape: shape)
+        case .uniform(let bound): random.uniform(shape).affine(scale: 2 * bound, shift: -bound)
+        case .normal(let mean, let deviation): random.normal(shape).affine(scale: deviation, shift: mean)
+        }
+    }
+
     fileprivate func declareBuffer(_ name: String, _ value: Tensor) -> Buffer {
-        precondition(entries[name] == nil && bufferEntries[name] == nil, "ParameterStore: two buffers are named \(name)")
         let buffer = Buffer(value)
-        bufferEntries[name] = buffer
+        add(buffer, named: name)
         return buffer
+    }
+
+    /// Runs `body` with other values in the place of the parameters' own, in their order.
+    public func withValues<Result>(_ values: [Tensor], _ body: () throws -> Result) rethrows -> Result {
+        let own = parameters.map(\.value)
+        for (parameter, value) in zip(parameters, values) { parameter.value = value }
+        defer { for (parameter, value) in zip(parameters, own) { parameter.value = value } }
+        return try body()
+    }
+
+    /// Takes over the values of the parameters and buffers of a network of the same architecture.
+    public func copyValues(of other: ParameterStore) {
+        precondition(names == other.names && bufferNames == other.bufferNames, "ParameterStore: values of another architecture")
+        for (own, given) in zip(parameters, other.parameters) { own.value = given.value }
+        for (own, given) in zip(buffers, other.buffers) { own.value = given.value }
     }
 
     /// Values under their names, in the layouts of disk: the parameters, then the buffers.
@@ -97,31 +150,48 @@ public final class ParameterStore {
     /// - Parameters:
     ///   - prefix: what the file's names begin with.
     ///   - unused: names (after the prefix) that may stand in the file without a parameter here.
+    ///   - named: the file's name (after the prefix) for one of this store; the same by default.
     /// - Throws: `Failure` (`.badData`) that lists every missing, unexpected and mis-shaped name at once; nothing is then changed.
-    public func load(_ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }) throws {
-        let present = Set(file.names.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) })
+    public func load(
+        _ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }, named: (String) -> String = { $0 }
+    ) throws {
+        try check(file.shapes, at: file.url.path, prefix: prefix, unused: unused, named: named)
+        for (name, entry) in entries {
+            entry.parameter.value = entry.layout.fromDisk(try file.tensor(named: prefix + named(name)).reshaped(to: entry.shapeOnDisk))
+        }
+        for (name, buffer) in bufferEntries { buffer.value = try file.tensor(named: prefix + named(name)).reshaped(to: buffer.value.shape) }
+    }
+
+    /// Makes sure that tensors of these names and shapes can be loaded: a file's, as ``load(_:prefix:unused:named:)`` takes it. Further extents
+    /// of 1 do not matter: to PyTorch a linear map may also be a convolution.
+    /// - Parameter location: of the file.
+    package func check(
+        _ shapes: [String: [Int]], at location: String, prefix: String = "", unused: (String) -> Bool = { _ in false },
+        named: (String) -> String = { $0 }
+    ) throws {
+        var unknown = Set(shapes.keys.filter { $0.hasPrefix(prefix) })
         var problems: [String] = []
-        let shapes = entries.map { ($0.key, $0.value.layout.shapeOnDisk($0.value.parameter.value.shape)) }
-        for (name, expected) in shapes + bufferEntries.map({ ($0.key, $0.value.value.shape) }) {
-            if let found = file.shape(of: prefix + name) {
-                if found != expected { problems.append("\(name) has shape \(found), not \(expected)") }
-            } else {
+        let wanted = entries.map { ($0.key, $0.value.shapeOnDisk) } + bufferEntries.map { ($0.key, $0.value.value.shape) }
+        for (name, expected) in wanted {
+            let name = named(name)
+            unknown.remove(prefix + name)
+            guard let found = shapes[prefix + name] else {
                 problems.append("\(name) is missing")
+                continue
+            }
+            if !found.starts(with: expected) || found.dropFirst(expected.count).contains(where: { $0 != 1 }) {
+                problems.append("\(name) has shape \(found), not \(expected)")
             }
         }
-        for name in present.sorted() where entries[name] == nil && bufferEntries[name] == nil && !unused(name) {
-            problems.append("\(name) is unexpected")
-        }
+        problems += unknown.map { String($0.dropFirst(prefix.count)) }.filter { !unused($0) }.sorted().map { "\($0) is unexpected" }
         guard problems.isEmpty else {
             let listed = problems.prefix(20).joined(separator: "; ") + (problems.count > 20 ? "; and \(problems.count - 20) more" : "")
             throw Failure(
-                .badData, "the weights do not fit the network", at: file.url.path,
-                expected: "\(shapes.count + bufferEntries.count) tensors of this architecture",
+                .badData, "the weights do not fit the network", at: location,
+                expected: "\(wanted.count) tensors of this architecture",
                 found: listed,
                 remedy: "give the weights of a network of this architecture")
         }
-        for (name, entry) in entries { entry.parameter.value = entry.layout.fromDisk(try file.tensor(named: prefix + name)) }
-        for (name, buffer) in bufferEntries { buffer.value = try file.tensor(named: prefix + name) }
     }
 }
 

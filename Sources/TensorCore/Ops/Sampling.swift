@@ -40,12 +40,20 @@ public func upsampleNearest(_ x: Tensor, scale: Int) -> Tensor {
     upsample(x, scale: scale, "upsampleNearest", image_upsample_nearest, gradient: image_upsample_nearest_gradient)
 }
 
-/// Bilinear interpolation by `scale` with the corner pixels' centres aligned (PyTorch's `align_corners=True`).
+/// Bilinear interpolation by `scale`.
 ///
-/// - Parameter x: `[batch, height, width, channels]`
+/// - Parameters:
+///   - x: `[batch, height, width, channels]`
+///   - alignsCorners: put the corner pixels' centres on each other, which shifts and stretches the image a little (PyTorch's `align_corners=True`);
+///     else centres lie at half-integers and edge pixels are repeated, so that what a pixel becomes does not depend on the size of the image.
 /// - Returns: `[batch, height·scale, width·scale, channels]`
-public func upsampleBilinear(_ x: Tensor, scale: Int) -> Tensor {
-    upsample(x, scale: scale, "upsampleBilinear", image_upsample_bilinear, gradient: image_upsample_bilinear_gradient)
+public func upsampleBilinear(_ x: Tensor, scale: Int, alignsCorners: Bool = true) -> Tensor {
+    let geometry: Int32 = alignsCorners ? 1 : 0
+    return upsample(x, scale: scale, "upsampleBilinear") {
+        image_upsample_bilinear($0, $1, $2, $3, $4, geometry, $5)
+    } gradient: {
+        image_upsample_bilinear_gradient($0, $1, $2, $3, $4, geometry, $5)
+    }
 }
 
 private typealias Resampler = (UnsafePointer<Float>?, Int, Int, Int, Int, UnsafeMutablePointer<Float>?) -> Void

@@ -105,6 +105,9 @@ public struct SafetensorsFile: Sendable {
     /// The shape on disk; nil if there is no such tensor.
     public func shape(of name: String) -> [Int]? { entries[name]?.shape }
 
+    /// The shapes on disk of all tensors by name.
+    public var shapes: [String: [Int]] { entries.mapValues(\.shape) }
+
     /// The number format on disk; nil if there is no such tensor.
     public func type(of name: String) -> ElementType? { entries[name]?.type }
 

@@ -106,9 +106,9 @@ void image_max_pool(const float *x, size_t height, size_t width, size_t channels
 void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *out);
 void image_upsample_nearest(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
 void image_upsample_nearest_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
-// Bilinear interpolation with aligned corners; `out` of the gradient must hold zeros.
-void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
-void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
+// Bilinear interpolation with the corners' centres aligned, or else their edges; `out` of the gradient must hold zeros.
+void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, float *out);
+void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, float *out);
 // out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] for rows of `inner`
 void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights, float *out);
 // [height, width, channels] → [height/factor, width/factor, channels·factor²] in PyTorch's channel order, and back

@@ -4,7 +4,8 @@ extension OperationCase {
     static let resamplings =
         ["even", "odd", "one-channel", "17-channels", "many-pixels", "ties"].map {
             OperationCase("resampling", "max-pool.\($0)", ["x"], step: nil) { maxPool2d($0[0]) }
-        } + each("nearest", upsampleNearest) + each("bilinear", upsampleBilinear)
+        } + each("nearest", upsampleNearest) + each("bilinear") { upsampleBilinear($0, scale: $1) }
+        + each("bilinear-edges") { upsampleBilinear($0, scale: $1, alignsCorners: false) }
 
     static let maximumPoolings = [
         "3-2.odd", "3-2.even", "3-2.one-channel", "3-2.one-window", "3-2.17-channels", "3-1.odd", "2-3.odd", "3-2.ties",

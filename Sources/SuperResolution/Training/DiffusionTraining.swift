@@ -1,11 +1,13 @@
 import Foundation
+import Groundwork
 import SolarImage
 import TensorCore
 
-/// Trains a denoising network on the latents of a frozen autoencoder (Ramunno et al. 2025, section 3): the residual E(HR) − E(LR↑), given E(LR↑).
+/// Trains the denoising network of any of the four diffusion systems (Ramunno et al. 2025, section 3). What is diffused is E(HR), or E(HR) − E(LR↑)
+/// in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels.
 ///
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
-package final class LatentDiffusionTraining: TrainingTask {
+package final class DiffusionTraining: TrainingTask {
     private typealias Latents = (target: Tensor, condition: Tensor)
 
     private let configuration: TrainingConfiguration
@@ -22,39 +24,55 @@ package final class LatentDiffusionTraining: TrainingTask {
         try encode($0.fixedCrops(32, size: configuration.cropSize, seed: 0), of: $0)
     }
 
-    package var store: ParameterStore { model.networkStore }
+    /// What is trained: the network, unless told otherwise.
+    package let store: ParameterStore
     package var imageCount: Int { collection.entries.count }
 
-    /// - Parameter autoencoder: a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
+    /// A model with initial weights and the statistics of the data.
+    /// - Parameter autoencoder: for latent systems, a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
+    package static func model(
+        _ configuration: TrainingConfiguration, network: NetworkConfiguration, autoencoder: Model?, training: MagnetogramCollection
+    ) throws -> Model {
+        let model = Model(
+            ModelDescription(
+                kind: configuration.model, normalization: autoencoder?.description.normalization ?? configuration.normalization,
+                autoencoder: autoencoder?.description.autoencoder,
+                diffusion: DiffusionDescription(
+                    network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
+                    statistics: LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
+                training: TrainingSummary(
+                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
+            seed: configuration.seed)
+        if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
+        var random = Random(seed: configuration.seed, name: "latent statistics")
+        let count = min(64, configuration.latentCrops > 0 ? configuration.latentCrops : 16)
+        let crops = (0..<count).map { _ in training.randomCrop(size: configuration.cropSize, &random) }
+        let raw = try encode(crops, of: training, by: model)
+        model.description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
+        return model
+    }
+
+    /// Training of a model as it is.
+    /// - Parameter store: the parameters to train; nil for the network's.
     package init(
-        _ configuration: TrainingConfiguration, network: NetworkConfiguration, autoencoder: Model, training: MagnetogramCollection,
+        _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, training: MagnetogramCollection,
         validation: MagnetogramCollection?
     ) throws {
-        var configuration = configuration
-        configuration.autoencoder = autoencoder.description.autoencoder
-        configuration.normalization = autoencoder.description.normalization
-        self.configuration = configuration
+        guard let network = model.network, let diffusion = model.description.diffusion else {
+            throw Failure(.badData, "the model is no diffusion model", expected: "a diffusion model", found: model.kind.rawValue)
+        }
+        let unit = max(model.scale, model.factor * network.divisor)
+        guard configuration.cropSize % unit == 0 else {
+            throw Failure(
+                .configuration, "crop-size does not suit the autoencoder and the network", expected: "a multiple of \(unit)",
+                found: "\(configuration.cropSize)")
+        }
+        (self.configuration, self.model, self.network, self.diffusion) = (configuration, model, network, diffusion)
+        self.store = store ?? model.networkStore
         collection = training
         validationCollection = validation
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
-
-        var random = Random(seed: configuration.seed, name: "latent statistics")
-        let crops = (0..<min(64, configuration.latentCrops)).map { _ in training.randomCrop(size: configuration.cropSize, &random) }
-        let raw = try Self.encode(crops, of: training, by: autoencoder)
-        diffusion = DiffusionDescription(
-            network: network, schedule: .paper, prediction: configuration.prediction,
-            statistics: LatentStatistics(target: raw.target, condition: raw.condition))
         alphas = diffusion.schedule.cumulativeAlphas
-        var description = autoencoder.description
-        description.kind = configuration.model
-        description.diffusion = diffusion
-        description.training = TrainingSummary(
-            steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)
-        description.program = programVersion
-        model = Model(description, seed: configuration.seed)
-        for (own, given) in zip(model.autoencoderStore.parameters, autoencoder.autoencoderStore.parameters) { own.value = given.value }
-        guard let network = model.network else { preconditionFailure("a model described with a diffusion network has one") }
-        self.network = network
     }
 
     /// The model being trained, with the weights as they are.
@@ -94,17 +112,18 @@ package final class LatentDiffusionTraining: TrainingTask {
     }
 
     package func sample() throws -> [(title: String, image: Image)] {
-        let collection = validationCollection ?? self.collection
-        let crop = collection.fixedCrops(1, size: configuration.cropSize, seed: 0)
-        let truth = Image(try collection.fields(crop))
-        let low = truth.blockMean(by: model.scale)
-        let result = try SuperResolver(model).superResolve(low, options: SuperResolver.Options(consistency: 1))
-        return [("LR", low.replicated(by: model.scale)), ("super-resolved", result), ("HR", truth)]
+        try (validationCollection ?? collection).example(of: model, cropSize: configuration.cropSize)
     }
 
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
-        try model.write(to: url, networkValues: values)
+        // What the network computes with, adapters included.
+        try model.write(to: url, networkValues: store.withValues(values) { model.networkStore.parameters.map(\.tensor) })
+    }
+
+    package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
+        guard let adaptation = configuration.adaptation else { return }
+        try store.withValues(values) { try Adapter(adaptation, store: store, training: training).write(to: url) }
     }
 
     /// (prediction − target)² of every latent value.
@@ -119,9 +138,12 @@ package final class LatentDiffusionTraining: TrainingTask {
     }
 
     private func drawWindows(batch: Int, _ random: inout Random) throws -> Latents {
-        if !fixedCrops.isEmpty { return try encode(collection.batch(configuration, fixed: fixedCrops, &random), of: collection) }
+        if !fixedCrops.isEmpty || configuration.latentCrops == 0 {
+            let crops = collection.batch(configuration, fixed: fixedCrops, &random)
+            return try Tape.withoutRecording { try encode(crops, of: collection) }
+        }
         let pool = try latents(generation: batch / (configuration.latentRefresh * configuration.accumulate))
-        let side = configuration.cropSize / configuration.autoencoder.factor
+        let side = configuration.cropSize / model.factor
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         for _ in 0..<configuration.batchSize {
@@ -155,11 +177,12 @@ package final class LatentDiffusionTraining: TrainingTask {
     private static func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model) throws -> Latents {
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
+        let normalization = model.description.normalization
         for crop in crops {
-            let field = try collection.fields([crop])
-            let normalization = model.description.normalization
-            let low = model.autoencoder.encode(normalization.normalize(replicatedBlockMean(field, scale: model.scale)))
-            targets.append(model.autoencoder.encode(normalization.normalize(field)) - low)
+            let replicated = upsampleNearest(try collection.lowResolution([crop], scale: model.scale), scale: model.scale)
+            let low = model.encode(normalization.normalize(replicated))
+            let high = model.encode(normalization.normalize(try collection.fields([crop])))
+            targets.append(model.kind.isResidual ? high - low : high)
             conditions.append(low)
         }
         return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0))

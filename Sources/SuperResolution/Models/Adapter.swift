@@ -1,0 +1,54 @@
+import Foundation
+import Groundwork
+import TensorCore
+
+/// What fine-tuning changed of a model's network: low-rank matrices under the names that ``ParameterStore/addAdapters(rank:alpha:seed:where:)`` gives
+/// them, and weights that were unfrozen, as they are now.
+package struct Adapter {
+    fileprivate static let metadataKey = "sr.adapter"
+
+    fileprivate struct Description: Codable {
+        var format = 1
+        var adaptation: Adaptation
+        var training: TrainingSummary
+    }
+
+    private let description: Description
+    private let store: ParameterStore
+
+    package init(_ adaptation: Adaptation, store: ParameterStore, training: TrainingSummary) {
+        description = Description(adaptation: adaptation, training: training)
+        self.store = store
+    }
+
+    /// - Throws: `Failure` (`.cannotWrite`)
+    package func write(to url: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let json = String(decoding: try encoder.encode(description), as: UTF8.self)
+        try writeSafetensors(store.stateDictionary(), metadata: [Self.metadataKey: json, "format": "pt"], to: url)
+    }
+}
+
+extension Model {
+    /// Changes the network as an adapter file says, for good.
+    /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, or one of another network.
+    public func apply(adapter url: URL) throws {
+        let file = try SafetensorsFile(reading: url)
+        guard let json = file.metadata[Adapter.metadataKey],
+            let description = try? JSONDecoder().decode(Adapter.Description.self, from: Data(json.utf8))
+        else {
+            throw Failure(.badData, "the file is no adapter", at: url.path, expected: "metadata under \"\(Adapter.metadataKey)\"")
+        }
+        try description.adaptation.check { isSound, expected, found in
+            if !isSound { throw Failure(.badData, "the adapter's description is not sound", at: url.path, expected: expected, found: "\(found)") }
+        }
+        guard kind.isDiffusion else {
+            throw Failure(.badData, "the model takes no adapter", expected: "a diffusion model", found: kind.rawValue)
+        }
+        let store = try adapt(description.adaptation, seed: 0)
+        defer { networkStore.mergeAdapters() }
+        try store.load(file)
+        self.description.training = description.training
+    }
+}
