@@ -29,7 +29,7 @@ struct TrainingOptions: ParsableArguments {
     var cropSize: Int?
 
     @Option(help: "Learning rate after the warm-up.")
-    var learningRate: Float?
+    var learningRate: Double?
 
     @Option(help: "Steps over which the learning rate rises.")
     var warmup: Int?
@@ -41,10 +41,10 @@ struct TrainingOptions: ParsableArguments {
     var accumulate: Int?
 
     @Option(help: "Limit of the gradient's norm; 0 for none.")
-    var clipNorm: Float?
+    var clipNorm: Double?
 
     @Option(help: "Decay of the weights' running average, which becomes the model.")
-    var emaDecay: Float?
+    var emaDecay: Double?
 
     @Option(help: "Steps between validations; 0 for none.")
     var validateEvery: Int?
@@ -102,7 +102,7 @@ struct TrainingOptions: ParsableArguments {
             configuration = try defaults(file).overlaid(with: file, at: common.config ?? "")
         }
         if let seed { configuration.seed = seed }
-        if let steps { configuration.steps = steps }
+        if let steps { (configuration.steps, configuration.epochs) = (steps, nil) }
         if let epochs { configuration.epochs = epochs }
         if let maxHours { configuration.maxHours = maxHours }
         if let batchSize { configuration.batchSize = batchSize }

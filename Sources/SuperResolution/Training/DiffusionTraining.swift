@@ -45,7 +45,7 @@ package final class DiffusionTraining: TrainingTask {
             seed: configuration.seed)
         if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
         var random = Random(seed: configuration.seed, name: "latent statistics")
-        let count = min(64, configuration.latentCrops > 0 ? configuration.latentCrops : 16)
+        let count = min(64, max(4, (1 << 20) / (configuration.cropSize * configuration.cropSize)))
         let crops = (0..<count).map { _ in training.randomCrop(size: configuration.cropSize, &random) }
         let raw = try encode(crops, of: training, by: model)
         model.description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)

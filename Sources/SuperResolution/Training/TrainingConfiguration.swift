@@ -34,19 +34,19 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var batchSize: Int
     /// Side of a crop, HR pixels.
     public var cropSize: Int
-    public var learningRate: Float
+    public var learningRate: Double
     /// Steps over which the learning rate rises from zero.
     public var warmup: Int
     public var schedule: Schedule
     /// Batches whose gradients are added before a step.
     public var accumulate: Int
     /// Limit of the gradient's norm; 0 for none.
-    public var clipNorm: Float
-    public var weightDecay: Float
+    public var clipNorm: Double
+    public var weightDecay: Double
     /// Adam's decays of the gradient's first and second moment.
-    public var betas: [Float]
+    public var betas: [Double]
     /// Decay of the average of the weights that becomes the model.
-    public var emaDecay: Float
+    public var emaDecay: Double
     /// Steps between validations; 0 for none.
     public var validateEvery: Int
     /// Steps between checkpoints.
@@ -109,7 +109,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         steps = isPaper ? 300_000 : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
         epochs = isPaper ? 30 : nil
         batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder ? 16 : 8) : 4)
-        cropSize = isPaper ? 1024 : isSmall ? 128 : 64
+        cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
         learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
         warmup = isPaper ? 0 : isSmall ? 100 : 10
         schedule = isPaper ? .constant : .cosine

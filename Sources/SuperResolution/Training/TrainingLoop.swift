@@ -53,7 +53,7 @@ package struct TrainingLoop {
         let store = task.store
         let parameters = store.parameters
         let optimizer = AdamW(parameters, configuration)
-        let averages = ExponentialMovingAverage(parameters, decay: configuration.emaDecay)
+        let averages = ExponentialMovingAverage(parameters, decay: Float(configuration.emaDecay))
         var progress = Checkpoint.Progress()
         if FileManager.default.fileExists(atPath: folder.last.path) {
             progress = try Checkpoint.read(folder.last, store: store, averages: averages, optimizer: optimizer)
@@ -71,6 +71,20 @@ package struct TrainingLoop {
             try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, to: folder.last)
         }
 
+        func validate() throws {
+            guard let value = try averages.withAverages({ try task.validationLoss() }) else { return }
+            validationLoss = value
+            try log.append(["step": Double(progress.step), "validation_loss": value])
+            if value < progress.bestLoss ?? .infinity {
+                (progress.bestLoss, progress.bestStep, progress.stale) = (value, progress.step, 0)
+                try writeModel(progress, averages, to: folder.best, adapter: folder.bestAdapter)
+            } else {
+                progress.stale += 1
+            }
+        }
+
+        // What a model was before it is fine-tuned is to be improved on.
+        if configuration.isFinetuning, configuration.validateEvery > 0, progress.step == 0 { try validate() }
         var outcome = TrainingOutcome.finished
         while progress.step < steps {
             optimizer.learningRate = learningRate(step: progress.step, of: steps)
@@ -89,16 +103,7 @@ package struct TrainingLoop {
                 try log.append(line)
             }
             if configuration.validateEvery > 0, progress.step % configuration.validateEvery == 0 || isLast {
-                if let value = try averages.withAverages({ try task.validationLoss() }) {
-                    validationLoss = value
-                    try log.append(["step": Double(progress.step), "validation_loss": value])
-                    if value < progress.bestLoss ?? .infinity {
-                        (progress.bestLoss, progress.bestStep, progress.stale) = (value, progress.step, 0)
-                        try writeModel(progress, averages, to: folder.best, adapter: folder.bestAdapter)
-                    } else {
-                        progress.stale += 1
-                    }
-                }
+                try validate()
                 try writePictures(log, averages, step: progress.step)
             }
             report(
@@ -160,11 +165,11 @@ package struct TrainingLoop {
                 .diverged, "training diverged at step \(step + 1): the loss is \(total), the gradient's norm \(norm)",
                 remedy: "resume from the last checkpoint with a lower learning rate")
         }
-        let limit = configuration.clipNorm > 0 ? configuration.clipNorm : .infinity
+        let limit = configuration.clipNorm > 0 ? Float(configuration.clipNorm) : .infinity
         // The average follows closely at first: early weights are not worth remembering.
         optimizer.update(
             gradients, scale: GradientStore.clippingFactor(norm: norm, limit: limit), average: averages,
-            decay: min(configuration.emaDecay, Float(2 + step) / Float(11 + step)))
+            decay: min(Float(configuration.emaDecay), Float(2 + step) / Float(11 + step)))
         return (total, Double(norm))
     }
 
@@ -175,7 +180,7 @@ package struct TrainingLoop {
             case .constant: 1.0
             case .cosine: 0.5 * (1 + cos(.pi * Double(step) / Double(steps)))
             }
-        return configuration.learningRate * Float(warmup * decay)
+        return Float(configuration.learningRate * warmup * decay)
     }
 
     private func writeModel(_ progress: Checkpoint.Progress, _ averages: ExponentialMovingAverage, to url: URL, adapter: URL) throws {
@@ -223,8 +228,8 @@ extension AdamW {
     /// The optimiser as configured.
     convenience init(_ parameters: [Parameter], _ configuration: TrainingConfiguration) {
         self.init(
-            parameters, learningRate: configuration.learningRate, beta1: configuration.betas[0], beta2: configuration.betas[1],
-            weightDecay: configuration.weightDecay)
+            parameters, learningRate: Float(configuration.learningRate), beta1: Float(configuration.betas[0]), beta2: Float(configuration.betas[1]),
+            weightDecay: Float(configuration.weightDecay))
     }
 }
 
