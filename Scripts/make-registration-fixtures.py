@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the tests of registration, simulated MDI data and active-region catalogues compare with, by scikit-image, scipy and numpy.
 
-    make-registration-fixtures.py OUTPUT [--pairs FOLDER] [--regions FOLDER]
+    make-registration-fixtures.py OUTPUT [--pairs FOLDER] [--regions FOLDER] [--disks FOLDER]
 
 OUTPUT/registration.json     displacements of synthetic images (sums of Gaussian spots) by skimage.registration.phase_cross_correlation, and
                              comparisons of these images and of the pairs by numpy
@@ -12,6 +12,8 @@ OUTPUT/mdi-simulation.json   scipy.ndimage.gaussian_filter, block mean and facto
 HMI), rounded to 4 G to keep them small.
 --regions writes OUTPUT/regions.csv, some rows of a table of the daily positions of NOAA's active regions, and copies the Solar Region Summaries
 of 1996-01-06 and 1996-05-13 (USAF and the NOAA Space Weather Prediction Center).
+--disks writes OUTPUT/disk-{11112,11113,8790,8788}.fits, parts of the full disks mdi.fd_M_96m_lev182 of 2010-10-15 00:00 and 1999-12-11 00:00 and
+17:36 (SOHO/MDI, ESA & NASA) with these regions, off the middle, rounded to 4 G.
 """
 import argparse
 import json
@@ -30,6 +32,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("output", type=pathlib.Path)
 parser.add_argument("--pairs", type=pathlib.Path)
 parser.add_argument("--regions", type=pathlib.Path)
+parser.add_argument("--disks", type=pathlib.Path)
 options = parser.parse_args()
 out = options.output
 out.mkdir(parents=True, exist_ok=True)
@@ -174,3 +177,30 @@ if options.regions:
     (out / "regions.csv").write_bytes(b"".join(row for row in rows if row.decode().startswith(("date",) + dates)))
     for name in ("19960106SRS.txt", "19960513SRS.txt"):
         (out / name).write_bytes((options.regions / name).read_bytes())
+
+# --- Parts of full disks ----------------------------------------------------------------------------------------------------------------
+for number, time, x, y, width, height in [
+    (11112, "20101015_000000", 440, 248, 160, 148), (11113, "20101015_000000", 24, 556, 160, 148), (8790, "19991211_000000", 484, 548, 160, 148),
+    (8788, "19991211_173600", 572, 548, 288, 148),
+] if options.disks else []:
+    with fits.open(options.disks / f"mdi_fd-M-96m-lev182_{time}.fits") as units:
+        unit = next(unit for unit in units if unit.data is not None)
+        field, whole = unit.data[y:y + height, x:x + width], unit.header
+    blank = -32768
+    stored = np.where(np.isfinite(field), np.round(field / 4), blank).astype(np.int16)
+    unit = fits.CompImageHDU(stored, compression_type="RICE_1", tile_shape=(16, width))
+    for keyword in """T_OBS T_REC DATE-OBS TELESCOP CAMERA CONTENT CTYPE1 CTYPE2 CUNIT1 CUNIT2 CRVAL1 CRVAL2 CDELT1 CDELT2 CROTA2 DSUN_OBS RSUN_REF
+            RSUN_OBS CRLN_OBS CRLT_OBS QUALITY BUNIT""".split():
+        if keyword in whole:
+            unit.header[keyword] = whole[keyword]
+    unit.header["CRPIX1"], unit.header["CRPIX2"] = whole["CRPIX1"] - x, whole["CRPIX2"] - y
+    unit.header["_BLANK"], unit.header["_BSCALE"] = blank, 4.0  # which astropy would drop by their right names
+    unit.header["HISTORY"] = f"SOHO/MDI (ESA & NASA), columns {x}..., rows {y}... of mdi.fd_M_96m_lev182 {time}"
+    path = out / f"disk-{number}.fits"
+    fits.HDUList([fits.PrimaryHDU(), unit]).writeto(path, overwrite=True)
+    content = path.read_bytes()
+    assert content.count(b"_BLANK  = ") == content.count(b"_BSCALE = ") == 1
+    path.write_bytes(content.replace(b"_BLANK  = ", b"BLANK   = ").replace(b"_BSCALE = ", b"BSCALE  = "))
+    with fits.open(path) as units:
+        read = units[1].data
+        assert np.array_equal(np.isnan(read), np.isnan(field)) and np.nanmax(np.abs(read - field)) <= 2.01, path

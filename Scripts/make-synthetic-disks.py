@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Writes full disks such as JSOC delivers, with invented fields, to time what reads many of them. Needs numpy and astropy.
+"""Writes full disks such as JSOC delivers, with invented fields, to time or to check what reads them. Needs numpy and astropy.
 
     make-synthetic-disks.py OUTPUT [--instrument hmi|mdi] [--count 100] [--start 2013-05-01T00:00:00] [--cadence MINUTES] [--regions 6] [--seed 1]
+                            [--rotation DEGREES] [--dipoles TIME]
 
 Files are tile-compressed by Rice, HMI's of 4096 x 4096 pixels in steps of 0.1 G (about 13 MB), MDI's of 1024 x 1024 in steps of 0.01 G (1.5 MB).
 Times are in TAI, `--cadence` minutes apart. Active regions come, grow and go, and rotate with the Sun; with one seed they are the same for both
 instruments, so that HMI and MDI files of close times make pairs. Network and noise are one periodic texture, which every file gets rolled, mirrored
 and with a polarity of its own: no two files are alike, but the quiet Sun does not persist. The geometry is Thompson's (2006, A&A 449, 791): a sphere
 seen from a finite distance, HPLN-TAN.
+
+--dipoles gives known fields instead, with neither network nor noise, and not foreshortened, so that all observers see one field: dipoles of round
+spots, the positive one in the west, which stand at TIME (TAI) where the list below says, and rotate from there. OUTPUT/dipoles.csv says where each
+spot stands in each file.
 """
 import argparse
 import io
@@ -30,6 +35,8 @@ parser.add_argument("--start", default="2013-05-01T00:00:00", help="middle of th
 parser.add_argument("--cadence", type=float, help="minutes between files; by default 60 for HMI, 96 for MDI")
 parser.add_argument("--regions", type=float, default=6, help="active regions on the disk at a time, on average")
 parser.add_argument("--seed", type=int, default=1)
+parser.add_argument("--rotation", type=float, help="CROTA2 in degrees; by default 179.93 for HMI, 0 for MDI")
+parser.add_argument("--dipoles", metavar="TIME", help="only dipoles, which stand at known places then")
 options = parser.parse_args()
 
 IS_HMI = options.instrument == "hmi"
@@ -38,15 +45,18 @@ if CADENCE < (12 if IS_HMI else 96):
     parser.error(f"the series has one image in {12 if IS_HMI else 96} minutes")
 SIDE, SCALE, STEP, NOISE = (4096, 0.504276, 0.1, 6.0) if IS_HMI else (1024, 1.986008, 0.01, 16.0)
 CENTRE = (2040.81, 2049.37) if IS_HMI else (512.58, 512.17)
-ROTATION = 179.93 if IS_HMI else 0.0
+ROTATION = options.rotation if options.rotation is not None else 179.93 if IS_HMI else 0.0
 BLANK = -2147483648
 RADIUS = 696e6
 UNIT = 149597870691.0
+# The middles of dipoles: degrees from the central meridian, latitude; and for each: half the distance of the spots, their standard deviation in
+# degrees and their field in Gauss.
+DIPOLES, APART, WIDTH, PEAK = [(-1, 8), (30, -14), (-32, 22), (4, 58), (-57, -9), (48, 20), (-8, -38)], 3.0, 0.5, 1800.0
 
 
-def observer(moment):
+def earth(moment):
     """Distance in metres, Carrington longitude and latitude in degrees of the point below the Earth (Meeus, Astronomical Algorithms, chapters 25 and
-    29); SOHO is nearer to the Sun by 1 %."""
+    29)."""
     julian = moment.utc.jd
     days = julian - 2451545
     anomaly = np.radians(357.528 + 0.9856003 * days)
@@ -55,8 +65,14 @@ def observer(moment):
     tilt = np.radians(7.25)
     meridian = np.degrees(np.arctan2(-np.sin(longitude - node) * np.cos(tilt), -np.cos(longitude - node)))
     distance = (1.00014 - 0.01671 * np.cos(anomaly) - 0.00014 * np.cos(2 * anomaly)) * UNIT
-    return (distance * (1 if IS_HMI else 0.99), (meridian - (julian - 2398220) * 360 / 25.38) % 360,
+    return (distance, (meridian - (julian - 2398220) * 360 / 25.38) % 360,
             np.degrees(np.arcsin(np.sin(longitude - node) * np.sin(tilt))))
+
+
+def observer(moment):
+    """The same of the instrument: SDO is where the Earth is, SOHO nearer to the Sun by 1 % and somewhat aside."""
+    distance, longitude, latitude = earth(moment)
+    return (distance, longitude, latitude) if IS_HMI else (0.99 * distance, (longitude + 0.25) % 360, latitude - 0.12)
 
 
 def texture():
@@ -97,16 +113,27 @@ def population(last):
     return regions
 
 
-def paint(field, spots, strength, days, distance, longitude, latitude):
-    """Adds the line-of-sight field of radial spots, in Gauss, to an array."""
+def dipoles():
+    """Spots as those of a population."""
+    meridian = earth(Time(options.dipoles, scale="tai"))[1]
+    for longitude, latitude in DIPOLES:
+        for sign in [1, -1]:
+            yield meridian + longitude + sign * APART / np.cos(np.radians(latitude)), latitude - sign * 0.3 * np.sign(latitude), WIDTH, sign * PEAK
+
+
+def drifted(east, north, days):
+    """The Carrington longitude, days later: Snodgrass's rotation (ApJ 270, 288) against Carrington's."""
+    square = np.sin(np.radians(north)) ** 2
+    return east + np.degrees((2.851e-6 - 0.343e-6 * square - 0.474e-6 * square ** 2) * 86400 * days) - 360 / 25.38 * days
+
+
+def paint(field, spots, strength, days, distance, longitude, latitude, is_radial=True):
+    """Adds the line-of-sight field of radial spots, in Gauss, to an array, or a field that is the same from everywhere."""
     far, pixel = distance / RADIUS, np.radians(SCALE / 3600)
     tilt, turn = np.radians(latitude), np.radians(ROTATION)
     nodes = [0.0] if IS_HMI else [-(12 ** -0.5), 12 ** -0.5]
     for east, north, width, peak in spots:
-        # Snodgrass's rotation (ApJ 270, 288) against Carrington's.
-        square = np.sin(np.radians(north)) ** 2
-        moved = east + np.degrees((2.851e-6 - 0.343e-6 * square - 0.474e-6 * square ** 2) * 86400 * days) - 360 / 25.38 * days
-        angle, height = np.radians(moved - longitude), np.radians(north)
+        angle, height = np.radians(drifted(east, north, days) - longitude), np.radians(north)
         x = np.cos(height) * np.sin(angle)
         y = np.sin(height) * np.cos(tilt) - np.cos(height) * np.cos(angle) * np.sin(tilt)
         z = np.sin(height) * np.sin(tilt) + np.cos(height) * np.cos(angle) * np.cos(tilt)
@@ -128,7 +155,7 @@ def paint(field, spots, strength, days, distance, longitude, latitude):
                 inside = p * p + q * q
                 along = (far - np.sqrt(np.maximum(1 - inside * (far * far - 1), 0))) / (1 + inside)
                 chord = (along * p - x) ** 2 + (along * q - y) ** 2 + (far - along - z) ** 2
-                field[low:high, left:right] += strength * peak / len(nodes) ** 2 * z * np.exp(-chord / (2 * sigma * sigma))
+                field[low:high, left:right] += strength * peak / len(nodes) ** 2 * (z if is_radial else 1) * np.exp(-chord / (2 * sigma * sigma))
 
 
 def header(moment, distance, longitude, latitude, stored, number):
@@ -172,12 +199,12 @@ def header(moment, distance, longitude, latitude, stored, number):
 
 options.output.mkdir(parents=True, exist_ok=True)
 begun = time.perf_counter()
-base = texture()
+base = np.zeros((SIDE, SIDE), np.int32) if options.dipoles else texture()
 print(f"texture: {time.perf_counter() - begun:.1f} s")
 row, column = (np.arange(SIDE) - (CENTRE[axis] - 1) for axis in (1, 0))
 square = (row[:, None] ** 2 + column[None, :] ** 2).astype(np.float32)
 start = Time(options.start, scale="tai")
-begun, size = time.perf_counter(), 0
+begun, size, places = time.perf_counter(), 0, []
 for number in range(options.count):
     moment = start + number * CADENCE * u.min
     distance, longitude, latitude = observer(moment)
@@ -186,7 +213,10 @@ for number in range(options.count):
     stored = quiet * random.choice([-1, 1])
     days = moment.unix_tai / 86400 - 9496
     field = np.zeros((SIDE, SIDE), np.float32)
-    for birth, life, spots in population(days):
+    if options.dipoles:
+        since = (moment - Time(options.dipoles, scale="tai")).to_value("day")
+        paint(field, dipoles(), 1, since, distance, longitude, latitude, is_radial=False)
+    for birth, life, spots in [] if options.dipoles else population(days):
         if 0 < days - birth < life:
             # Full strength after a fifth of the life, then slow decay.
             age = (days - birth) / life
@@ -202,5 +232,9 @@ for number in range(options.count):
         assert content.count(before, 0, 28800) == 1
         content = content.replace(before, f"{keyword:<8}= ".encode(), 1)
     (options.output / name).write_bytes(content)
+    if options.dipoles:
+        places += [f"{name},{drifted(east, north, since) % 360:.6f},{north:.6f},{peak:.1f}\n" for east, north, _, peak in dipoles()]
     size += len(content)
 print(f"{options.count} files of {size / 1e6 / max(1, options.count):.1f} MB, {(time.perf_counter() - begun) / max(1, options.count):.2f} s each")
+if places:
+    (options.output / "dipoles.csv").write_text("file,carrington_longitude,latitude,peak\n" + "".join(places))

@@ -25,7 +25,7 @@ package struct MagnetogramFile {
         plane = try file.firstPlane()
         let header = plane.header, name = url.lastPathComponent
         (self.header, source) = (header, url)
-        instrument = Instrument(header: header)
+        instrument = Instrument(header: header, fileName: name)
         regions = Region.regions(header: header, fileName: name)
         let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
         time =

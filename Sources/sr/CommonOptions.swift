@@ -5,7 +5,7 @@ import Logging
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Read options from a YAML file; those on the command line go before it.", valueName: "file"))
+    @Option(help: ArgumentHelp("Read options from a YAML file; those on the command line win.", valueName: "file"))
     var config: String?
 
     @Option(help: "Threads to work with (default: all processors).")
@@ -42,6 +42,18 @@ struct CommonOptions: ParsableArguments {
     func checkOutput(_ url: URL) throws {
         guard !overwrite, FileManager.default.fileExists(atPath: url.path) else { return }
         throw Failure(.cannotWrite, "exists already", at: url.path, remedy: "choose another name or add --overwrite")
+    }
+}
+
+extension Logger {
+    /// Warns of the rows that a catalogue of active regions leaves out: of the first, with the number of the others; of each with `--verbose`.
+    func warn(ofRows rows: [Failure]) {
+        guard let first = rows.first else { return }
+        if rows.count == 1 || logLevel <= .debug {
+            for row in rows { warning("\(row)") }
+        } else {
+            warning("\(first); so are \(rows.count - 1) more (--verbose lists them)")
+        }
     }
 }
 

@@ -7,7 +7,7 @@ import Yams
 /// Options from a YAML file, `--config FILE`: keys are the names of options.
 ///
 /// For `train` and `finetune` the file is part of the training configuration, which has keys beyond the options; elsewhere its entries are put
-/// before the command line's own, which therefore win.
+/// behind the command line's own, but for those that stand there.
 enum ConfigurationFile {
     static func expand(_ arguments: [String]) throws -> [String] {
         guard let command = arguments.first, command != "train", command != "finetune", let path = path(in: arguments) else { return arguments }
@@ -22,7 +22,9 @@ enum ConfigurationFile {
             default: inserted += ["--\(key)", "\(value)"]
             }
         }
-        return [command] + inserted + arguments.dropFirst()
+        // Behind the inputs, for some options take all values up to the next option; whatever follows a -- is an input.
+        let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+        return arguments[..<end] + inserted + arguments[end...]
     }
 
     /// The top-level entries of a YAML file.

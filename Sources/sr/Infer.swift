@@ -19,8 +19,8 @@ struct Infer: ParsableCommand {
         abstract: "Super-resolve magnetograms.",
         discussion: """
             Takes magnetograms of about 2 arcsec a pixel (MDI full disks, SMARP maps, 4 × 4 averaged HMI), as FITS files or folders of them, and writes \
-            NAME_sr.fits with 16 times the pixels: float32 Gauss, NaN where there are no data, the input's header with the grid refined exactly. With \
-            --samples the extensions MEAN and STD follow (Gauss).
+            NAME_sr.fits with 4 times as many pixels along each axis: float32 Gauss, NaN where there are no data, the input's header with the grid \
+            refined exactly, turned as the input is. With --samples the extensions MEAN and STD follow (Gauss).
             """)
 
     @Argument(help: ArgumentHelp("FITS files or folders.", valueName: "input"))
@@ -47,7 +47,7 @@ struct Infer: ParsableCommand {
     @Option(help: "Keep the input's block means: exact, off, or auto (exact, but for MDI half the correction).")
     var consistency = SuperResolutionProduct.Consistency.auto
 
-    @Option(help: "MDI fields are divided by this first.")
+    @Option(help: "MDI fields are divided by this first, to be on HMI's scale (1.4: Liu et al. 2012).")
     var mdiFactor = 1.4
 
     @Flag(help: "Go on at a pixel scale the model is not made for, and with unfit images.")
@@ -59,10 +59,27 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Super-resolve a part alone: column, row (from 0), width, height in input pixels.", valueName: "x,y,w,h"))
     var crop: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Super-resolve the surroundings of an active region alone: NOAA's number, such as 11112, with --regions.", valueName: "noaa"))
+    var centreOn: String?
+
+    @Option(help: "With --centre-on: side of the square around the region in input pixels (default: 256).")
+    var cropSize: Int?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            """
+            With --centre-on: where regions were: NOAA's Solar Region Summaries, or CSV with the columns date, noaa_region, location. Takes all names \
+            up to the next option, so inputs go before.
+            """, valueName: "file"))
+    var regions: [String] = []
+
     @Option(help: "Primary image when there are several samples: sample or mean.")
     var primary = PrimaryImage.sample
 
-    @Flag(help: "Write a picture, NAME_sr.png, beside each result.")
+    @Flag(help: "Write a picture, NAME_sr.png, beside each result, north up.")
     var preview = false
 
     @Flag(name: .customLong("continue"), help: "Skip inputs whose results exist.")
@@ -74,8 +91,6 @@ struct Infer: ParsableCommand {
     @Flag(help: .hidden) var keepSamples = false
     @Option(help: .hidden) var fineCutoff: Double?
     @Option(help: .hidden) var fineOrder: Int?
-    @Option(help: .hidden) var centreOn: Int?
-    @Option(help: .hidden) var regions: [String] = []
 
     @OptionGroup(title: "Common options")
     var common: CommonOptions
@@ -84,24 +99,36 @@ struct Infer: ParsableCommand {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
         try check(fineCutoff == nil && fineOrder == nil, "--fine-cutoff and --fine-order are not built yet")
         try check(!keepSamples, "--keep-samples is not built yet")
-        try check(centreOn == nil && regions.isEmpty, "--centre-on and --regions are not built yet; use --crop")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
         try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
         try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
         try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(!(continues && common.overwrite), "--continue and --overwrite exclude each other")
+        try check(crop == nil || centreOn == nil, "--crop and --centre-on exclude each other")
+        try check(centreOn == nil || !regions.isEmpty, "--centre-on needs the places of active regions, --regions FILE")
+        try check(centreOn != nil || (regions.isEmpty && cropSize == nil), "--regions and --crop-size are of use with --centre-on alone")
+        try check((16...65536).contains(cropSize ?? 256), "--crop-size must be 16 … 65536 pixels, not \(cropSize ?? 256)")
         _ = try parsedCrop()
+        _ = try regionNumber()
         _ = try parsedShard()
     }
 
-    private func parsedCrop() throws -> SuperResolutionProduct.Crop? {
+    private func regionNumber() throws -> Int? {
+        guard let centreOn else { return nil }
+        guard let match = centreOn.wholeMatch(of: /(?i)(?:NOAA|AR)?[ _]?(\d{1,5})/), let number = Int(match.1) else {
+            throw ValidationError("--centre-on must be the number of a NOAA region, such as 11112, not \(centreOn)")
+        }
+        return number
+    }
+
+    private func parsedCrop() throws -> CropFrame? {
         guard let crop else { return nil }
         let numbers = crop.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
         guard numbers.count == 4, let x = numbers[0], let y = numbers[1], let width = numbers[2], let height = numbers[3], min(x, y) >= 0,
             min(width, height) > 0
         else { throw ValidationError("--crop must be four whole numbers X,Y,W,H, not \(crop)") }
-        return SuperResolutionProduct.Crop(x: x, y: y, width: width, height: height)
+        return CropFrame(x: x, y: y, width: width, height: height)
     }
 
     private func parsedShard() throws -> (index: Int, count: Int) {
@@ -113,9 +140,17 @@ struct Infer: ParsableCommand {
         return (index, count)
     }
 
+    private func part(_ logger: Logger) throws -> SuperResolutionProduct.Part? {
+        if let frame = try parsedCrop() { return .frame(frame) }
+        guard let number = try regionNumber() else { return nil }
+        let catalogue = try ActiveRegionCatalogue(reading: regions.map(fileURL))
+        logger.warn(ofRows: catalogue.warnings)
+        return .region(RegionCrop(number: number, side: cropSize ?? 256, catalogue: catalogue))
+    }
+
     func run() throws {
         let logger = common.start()
-        let part = try parsedShard()
+        let shard = try parsedShard()
         let all = try expandInputs(inputs, files: fitsFiles(in:))
         let named = Dictionary(grouping: all) { fitsStem($0.lastPathComponent) }
         if let (name, clashing) = named.first(where: { $0.value.count > 1 }) {
@@ -123,13 +158,13 @@ struct Infer: ParsableCommand {
                 .usage, "several inputs would be written to \(name)_sr.fits", found: clashing.map(\.path).joined(separator: ", "),
                 remedy: "give them to runs with other --output folders")
         }
-        let files = all.enumerated().filter { $0.offset % part.count == part.index - 1 }.map(\.element)
+        let files = all.enumerated().filter { $0.offset % shard.count == shard.index - 1 }.map(\.element)
         var options = SuperResolutionProduct.Options()
         options.resolver = SuperResolver.Options(
             sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed)
         (options.samples, options.meanIsPrimary) = (samples, primary == .mean)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
-        (options.fillsOffDisk, options.crop) = (offDisk == .zero, try parsedCrop())
+        (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
         let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
         try product.check(options)
         let folder = fileURL(output)
@@ -163,10 +198,8 @@ struct Infer: ParsableCommand {
 
     private func writePreview(_ low: Magnetogram, _ high: Magnetogram, _ target: URL, _ logger: Logger) throws {
         try MagnetogramFigure(
-            [
-                MagnetogramFigure.Panel(low.image, title: "input", arcsecPerPixel: low.arcsecPerPixel),
-                MagnetogramFigure.Panel(high.image, title: "super-resolved", arcsecPerPixel: high.arcsecPerPixel),
-            ], title: low.source.lastPathComponent
+            [MagnetogramFigure.Panel(low, title: "input"), MagnetogramFigure.Panel(high, title: "super-resolved")],
+            title: low.source.lastPathComponent
         ).write(to: target, overwrite: true)
         logger.info("\(target.path)")
     }

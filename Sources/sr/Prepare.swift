@@ -13,13 +13,22 @@ struct Prepare: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make training, validation and test crops of magnetograms.",
         discussion: """
-            INPUT are FITS files, compressed or not, or folders of them: full disks, cutouts and maps. Images that are upside down, as HMI's full disks \
-            are, are turned upright. Files that cannot be used are left out, with the reason in the manifest. Unless --split-by file asks for it, no \
-            active region stands in two parts.
+            INPUT are FITS files, compressed or not, or folders of them: full disks, cutouts and maps, of HMI or MDI. Images that are upside down, as \
+            HMI's full disks are, are turned by 180 degrees without interpolation; what is left of the angle stays in the header. Files that cannot \
+            be used are left out, with the reason in the manifest. Unless --split-by file asks for it, no active region stands in two parts.
 
-            Writes DIR/train, DIR/validation and DIR/test (FITS, 32-bit floats in Gauss; of pairs with MDI's field as extension LR), DIR/manifest.jsonl (a \
-            line a crop), DIR/fingerprint.json (statistics of the field) and DIR/config.yaml. Files are read once, as many at a time as there are threads. \
-            A run that was interrupted goes on when the same command is given again.
+            Writes DIR/train, DIR/validation and DIR/test (FITS, 32-bit floats in Gauss, NaN off the disk), DIR/manifest.jsonl (a line a crop), \
+            DIR/fingerprint.json (statistics of the field) and DIR/config.yaml. A run that was interrupted goes on when the same command is given \
+            again.
+
+            With --pairs, unless --registered, the primary image is HMI's field, resampled through the Sun's surface, with its rotation between the \
+            two times, to MDI's pixels divided by 4; the extension LR is MDI's own field in MDI's Gauss, with the factor to divide by in the keyword \
+            MDIFACT. Time difference, correlation, slope and shift of each pair are in the manifest; --check prints their ranges.
+
+            Full disks around NOAA's regions, and pairs:
+
+              sr prepare disks --centre noaa --regions SRS/*.txt --output data
+              sr prepare hmi-disks --pairs mdi-disks --output pairs
             """)
 
     enum Simulation: String, ExpressibleByArgument, CaseIterable { case mdi }
@@ -32,13 +41,13 @@ struct Prepare: ParsableCommand {
     @Option(help: ArgumentHelp("Folder to write to.", valueName: "dir"))
     var output: String?
 
-    @Option(help: "Leave out files of other instruments: auto takes all, hmi, mdi.")
+    @Option(help: "Leave out files of other instruments; auto takes all. Files that do not tell theirs are taken to be of this one.")
     var instrument = InstrumentChoice.auto
 
-    @Option(help: "Side of a crop in pixels; a smaller map is taken whole.")
+    @Option(help: "Side of a crop in pixels of the input, with --pairs of MDI's divided by --scale; a smaller map is taken whole.")
     var cropSize = 1024
 
-    @Option(help: "Crops to take from an image that is larger than one.")
+    @Option(help: "Crops to take at most from an image that is larger than one.")
     var cropsPerImage = 1
 
     @Option(
@@ -51,13 +60,16 @@ struct Prepare: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Where active regions were: NOAA's Solar Region Summaries, or CSV with the columns date, noaa_region, location, size.", valueName: "file")
+            """
+            Where active regions were: NOAA's Solar Region Summaries, or CSV with the columns date, noaa_region, location (N12W41 at 00:00 UT), size. \
+            The report nearest in time, within a day, is moved with the Sun's rotation. Takes all names up to the next option, so inputs go before.
+            """, valueName: "file")
     )
     var regions: [String] = []
 
     @Option(
         help: """
-            How near the limb the centre of a crop may be: its least μ, the cosine of the angle from the middle of the disk, 0 (limb) to 1.
+            The least μ, the cosine of the heliocentric angle, that the centre of a crop may have: 0 at the limb, 1 in the middle of the disk.
             """)
     var minMu = 0.2
 
@@ -66,14 +78,14 @@ struct Prepare: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Make pairs: folder of MDI's full disks. Those nearest in time to the inputs, HMI's, are taken; HMI's field is resampled on MDI's grid made finer.",
+            "Make pairs: folder of MDI's full disks. Each is paired with at most one of the inputs, HMI's, nearest in time (T_OBS).",
             valueName: "dir"))
     var pairs: String?
 
-    @Flag(help: "The files of --pairs lie on the grid of HMI's already and are matched by the time and the regions in their names.")
+    @Flag(help: "The files of --pairs lie on HMI's grid already and are matched by time and region in the names; LR is the mean over blocks.")
     var registered = false
 
-    @Option(help: "With --pairs: how far apart in time two files may be, in minutes (default: 30).")
+    @Option(help: "With --pairs: how far apart in time the two images may be, in minutes (default: 30).")
     var maxTimeDifference: Double?
 
     @Option(help: "With --pairs: the least correlation of the two images, -1 to 1 (default: 0.7).")
@@ -99,8 +111,8 @@ struct Prepare: ParsableCommand {
 
     @Option(
         help: """
-            What stays in one part: region (crops that show one active region, or one part of the Sun within 14 days), month or file. By region and month, \
-            crops are left out that would have neighbours in another part.
+            What is never torn apart: region (crops that show one active region, or one part of the Sun within 14 days), month or file. By region and \
+            month, crops are left out that show the same as others in another part.
             """)
     var splitBy = PreparationOptions.SplitUnit.region
 
@@ -186,7 +198,7 @@ struct Prepare: ParsableCommand {
         if let count = staging?.finished.count, count > 0 { logger.info("\(count) of \(files.count) files were already read") }
         do {
             let survey = try read(files, options, staging)
-            for warning in survey.warnings { logger.warning("\(warning)") }
+            logger.warn(ofRows: survey.warnings)
             let preparation = Preparation(survey, options: options)
             var failures = FailureList(of: files.count)
             for rejection in survey.rejections {

@@ -13,6 +13,15 @@ import Testing
         #expect(Instrument(header: FITSHeader([FITSCard("TELESCOP", .string("SDO/AIA")), FITSCard("CAMERA", .integer(1))])) == .unknown)
     }
 
+    @Test func fileNamesStandInForKeywords() {
+        for (name, instrument) in [
+            ("hmi_M-720s_20110402_204800_AR11183.fits", Instrument.hmi), ("mdi.fd_M_96m_lev182.20101015_000000_TAI.data.fits", .mdi),
+            ("HMI.fits", .hmi), ("mdisk.fits", .unknown), ("low_mdi.fits", .unknown),
+        ] { #expect(Instrument(header: FITSHeader(), fileName: name) == instrument, "\(name)") }
+        let mdi = FITSHeader([FITSCard("CAMERA", .string("MDI"))]), other = FITSHeader([FITSCard("TELESCOP", .string("150 ft"))])
+        #expect(Instrument(header: mdi, fileName: "hmi.fits") == .mdi && Instrument(header: other, fileName: "hmi.fits") == .unknown)
+    }
+
     @Test func readsQuality() throws {
         #expect(try Fixture.header("mdi-rebinned").quality == 0x200)
         #expect(try Fixture.header("sharp").quality == 66560)

@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test func tellsWhatTheHeaderTells() throws {
+    @Test func tellsWhatHeaderAndNameTell() throws {
         try write(Fixture.pattern(30, 20), Fixture.header("sharp"), "x.fits") { url in
             let map = try Magnetogram(reading: url)
             #expect(map.image == Fixture.pattern(30, 20) && map.instrument == .hmi && map.isMap && map.source == url)
@@ -23,7 +23,7 @@ import Testing
         }
         try write(Fixture.pattern(30, 20), FITSHeader(), "hmi_20150623_000000_HARP5692.fits") { url in
             let stripped = try Magnetogram(reading: url)
-            #expect(stripped.instrument == .unknown && stripped.grid == nil && stripped.arcsecPerPixel == nil && stripped.isFit)
+            #expect(stripped.instrument == .hmi && stripped.grid == nil && stripped.arcsecPerPixel == nil && stripped.isFit)
             #expect(stripped.regions == [.harp(5692)] && stripped.time == ObservationTime("2015.06.23_00:00:00_TAI"))
         }
     }

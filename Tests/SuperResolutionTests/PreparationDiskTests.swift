@@ -85,6 +85,39 @@ import Testing
         }
     }
 
+    /// Parts of MDI's disks of 2010-10-15 00:00 and 1999-12-11 00:00 and 17:36: where the table says that a region is, its field is found, smoothed by
+    /// a Gaussian of 5 pixels. Of NOAA 8788, two strong polarities with weak field between them, both are in its crop.
+    @Test(arguments: [
+        ("11113", 96, [11113: 15.0]), ("11112", 96, [11112: 40]), ("8790", 96, [8790: 40]), ("8788", 128, [8788: 150, 8790: 40]),
+    ]) func regionsLieWhereTheTableSays(_ name: String, _ size: Int, _ limits: [Int: Double]) throws {
+        let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/SolarImage")
+        try withFolder { folder in
+            let (output, survey) = try crops([fixtures.appending(path: "disk-\(name).fits")], in: folder) {
+                ($0.centre, $0.cropsPerImage, $0.cropSize, $0.minimumMu) = (.noaa, 5, size, 0.1)
+                $0.regions = [fixtures.appending(path: "regions.csv")]
+            }
+            let source = try #require(survey.sources.first)
+            #expect(Set(source.crops.flatMap(\.regions)) == Set(limits.keys.map(Region.noaa)) && source.crops.count == limits.count)
+            for url in try fitsFiles(in: output.part(.train)) {
+                let crop = try Magnetogram(reading: url), number = try #require(crop.header.integer("NOAA_AR"))
+                let limit = try #require(limits[number]), step = try #require(crop.arcsecPerPixel)
+                let strength = Image(width: size, height: size, pixels: crop.image.pixels.map { $0.isFinite ? abs($0) : 0 }).blurred(deviation: 5)
+                func distance(_ index: Int) -> Double {
+                    let (x, y) = (Double(index % size) - Double(size - 1) / 2, Double(index / size) - Double(size - 1) / 2)
+                    return (x * x + y * y).squareRoot() * step
+                }
+                // As the distances of the next regions are, but for 8788.
+                let near = strength.pixels.indices.filter { distance($0) <= max(60, limit) }
+                let peak = try #require(near.max { strength.pixels[$0] < strength.pixels[$1] })
+                #expect(distance(peak) < limit && strength.pixels[peak] > 200, "\(number): \(distance(peak)) arcsec, \(strength.pixels[peak]) G")
+                if number == 8788 {
+                    let values = crop.image.blurred(deviation: 5).pixels.filter(\.isFinite)
+                    #expect(values.max() ?? 0 > 800 && values.min() ?? 0 < -800, "\(values.max() ?? 0), \(values.min() ?? 0)")
+                }
+            }
+        }
+    }
+
     /// Files that cannot be used are named with a reason; the others are taken.
     @Test func badDisksAreLeftOutWithTheirReasons() throws {
         try withFolder { folder in
@@ -136,6 +169,10 @@ import Testing
             #expect(comparison.correlation > 0.999 && abs(comparison.slopeThroughOrigin - 1) < 0.01)
             let figures = try #require(survey.sources.first?.crops.first?.pair?.registration)
             #expect(abs(figures.timeDifference + 30) < 0.01)
+            let report = Preparation(survey, options: PreparationOptions()).report
+            for words in ["pairs        1\n", "correlation 1.000 … 1.000", "slope of means 1.00", "shift in y (HR pixels)"] {
+                #expect(report.contains(words), "\(report)")
+            }
             #expect(try run(20).1.rejections.contains { $0.url.lastPathComponent == "m.fits" })
         }
     }

@@ -21,6 +21,12 @@ public struct ActiveRegionPosition: Sendable, Hashable {
     }
 
     public var region: Region { .noaa(number) }
+
+    /// As reports write it, such as `N12W41`.
+    public var location: String {
+        func degrees(_ angle: Double) -> String { String(format: "%02.0f", abs(angle)) }
+        return (latitude < 0 ? "S" : "N") + degrees(latitude) + (longitude < 0 ? "E" : "W") + degrees(longitude)
+    }
 }
 
 extension ActiveRegionPosition {

@@ -21,6 +21,15 @@ public enum Instrument: String, Sendable, Codable {
         }
     }
 
+    /// The same; of a header with none of these keywords by the file's name, if that begins as archives name their files: `hmi.M_720s.…`,
+    /// `mdi_fd….fits`.
+    public init(header: FITSHeader, fileName: String) {
+        self.init(header: header)
+        guard self == .unknown, ["TELESCOP", "INSTRUME", "CAMERA", "CONTENT"].allSatisfy({ header.string($0) == nil }) else { return }
+        guard let name = fileName.prefixMatch(of: /(?i)(hmi|mdi)[^a-z]/)?.1 else { return }
+        self = name.lowercased() == "hmi" ? .hmi : .mdi
+    }
+
     /// The bits of `QUALITY` that mark an image as unfit.
     ///
     /// - HMI: the top bit, set where no line-of-sight observable could be made (JSOC, "Level-1.5 quality bits"). Lower bits only remark on the

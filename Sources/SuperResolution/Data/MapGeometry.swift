@@ -12,6 +12,7 @@ package struct MapGeometry: Sendable {
     /// Whether it is mapped to heliographic coordinates.
     package let isMap: Bool
     package let time: ObservationTime?
+    private let location: String
     private let world: WorldCoordinates?
     private let observer: Observer?
     /// Why ``observer`` is not known.
@@ -27,7 +28,7 @@ package struct MapGeometry: Sendable {
                 .badData, "the solar radius is not positive", at: "\(location), \(keyword)", expected: "more than 0", found: "\(radius)",
                 remedy: "correct the header")
         }
-        self.time = time
+        (self.time, self.location) = (time, location)
         // A file that tells nothing is taken as it is; one that tells nonsense is not.
         let grid = header.string("CTYPE1") == nil ? PixelGrid(header) : try PixelGrid(checking: header, at: location)
         world = grid == nil ? nil : try WorldCoordinates(header, at: location)
@@ -64,24 +65,41 @@ package struct MapGeometry: Sendable {
     }
 
     /// The pixels that show points of the Sun; NaN for those that are hidden. They need not lie in the image.
-    /// - Throws: `Failure` (`.badData`) that names the keyword which would have to be known.
+    /// - Throws: `Failure` (`.badData`) that names the file and the keyword which would have to be known.
     package func pixels(atCarrington points: [SIMD2<Double>]) throws -> [SIMD2<Double>] {
         guard let world else {
             throw Failure(
-                .badData, "the header does not tell where on the Sun the pixels are", at: "CTYPE1", expected: "world coordinates", found: "none")
+                .badData, "the header does not tell where on the Sun the pixels are", at: "\(location), CTYPE1", expected: "world coordinates",
+                found: "none")
         }
         switch world.frame {
         case .carrington: return try world.pixels(at: points)
         case .stonyhurst:
-            guard let meridian else { throw MapGeometry.noTime }
+            guard let meridian else { throw timeless }
             return try world.pixels(at: points.map { SIMD2($0.x - meridian, $0.y) })
         case .helioprojective:
-            guard let observer else { throw observerFailure ?? MapGeometry.noTime }
+            guard let observer else { throw observerFailure ?? timeless }
             return try world.pixels(at: observer.helioprojective(at: points))
         }
     }
 
-    static let noTime = Failure(.badData, "the time of the observation is not known", at: "T_OBS", expected: "a time", found: "none")
+    /// Where the active regions are that a catalogue has a report of within a day, moved with the Sun's surface from the time of the report.
+    /// - Returns: in ascending order of the regions' numbers, with pixels as ``pixels(atCarrington:)`` gives them.
+    /// - Throws: as ``pixels(atCarrington:)``; also if the time is not known.
+    package func places(of catalogue: ActiveRegionCatalogue) throws -> [(position: ActiveRegionPosition, pixel: SIMD2<Double>)] {
+        guard let time else { throw timeless }
+        let known = catalogue.regions(at: time)
+        let points = known.map { position, elapsed in
+            SIMD2(
+                position.longitude + position.time.centralMeridianLongitude
+                    + SolarRotation.drift(latitude: position.latitude, seconds: elapsed, in: .carrington), position.latitude)
+        }
+        return zip(known, try pixels(atCarrington: points)).map { ($0.position, $1) }
+    }
+
+    private var timeless: Failure {
+        Failure(.badData, "the time of the observation is not known", at: "\(location), T_OBS", expected: "a time", found: "none")
+    }
 
     /// The Carrington longitude that Stonyhurst longitudes count from.
     private var meridian: Double? { observer?.centralMeridianLongitude ?? time?.centralMeridianLongitude }

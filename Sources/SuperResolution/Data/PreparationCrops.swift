@@ -3,12 +3,23 @@ import SolarImage
 import TensorCore
 
 /// The place of a crop in its map.
-package struct CropFrame: Sendable, Codable, Hashable {
+public struct CropFrame: Sendable, Codable, Hashable {
     /// The lowest left pixel, from 0.
-    package var x, y: Int
-    package var width, height: Int
+    public var x, y: Int
+    public var width, height: Int
 
-    package init(x: Int, y: Int, width: Int, height: Int) { (self.x, self.y, self.width, self.height) = (x, y, width, height) }
+    public init(x: Int, y: Int, width: Int, height: Int) { (self.x, self.y, self.width, self.height) = (x, y, width, height) }
+
+    /// Of the given size around a pixel, as near to it as the borders of a map allow where the crop is to begin at a multiple of `step` of the map's
+    /// pixels.
+    /// - Precondition: the map is at least as large.
+    package init(width: Int, height: Int, around centre: SIMD2<Double>, in map: CropFrame, step: Int = 1) {
+        func origin(_ centre: Double, _ size: Int, _ whole: Int) -> Int {
+            let nearest = Int(((centre + 0.5 - Double(size) / 2) / Double(step)).rounded()) * step
+            return max(0, min((whole - size) / step * step, nearest))
+        }
+        self.init(x: origin(centre.x, width, map.width), y: origin(centre.y, height, map.height), width: width, height: height)
+    }
 
     /// The number of pixels in both.
     package func overlap(_ other: CropFrame) -> Int {
@@ -119,15 +130,10 @@ package struct CropPlacement {
     ///   - isFit: whether enough pixels have a value there.
     package func around(_ centres: [SIMD2<Double>], isFit: (CropFrame) -> Bool) -> [CropFrame] {
         let map = CropFrame(x: 0, y: 0, width: width, height: height)
-        func origin(_ centre: Double, _ size: Int, _ whole: Int) -> Int {
-            let step = Double(options.scale)
-            let nearest = Int(((centre + 0.5 - Double(size) / 2) / step).rounded()) * options.scale
-            return max(0, min((whole - size) / options.scale * options.scale, nearest))
-        }
         var frames: [CropFrame] = []
         for centre in centres where map.contains(centre) {
             if frames.count == options.cropsPerImage { break }
-            let frame = CropFrame(x: origin(centre.x, columns, width), y: origin(centre.y, rows, height), width: columns, height: rows)
+            let frame = CropFrame(width: columns, height: rows, around: centre, in: map, step: options.scale)
             if !frames.contains(frame), isAllowed(frame), isFit(frame) { frames.append(frame) }
         }
         return frames

@@ -66,7 +66,7 @@ package struct PreparationReader: Sendable {
             }
         }
         let (geometry, isTurned) = try geometry(of: file)
-        let shown = try activeRegions(in: geometry, width: file.width, height: file.height, file)
+        let shown = try activeRegions(in: geometry, width: file.width, height: file.height)
         var crops: [PreparationCrop] = []
         do {
             let partner = try pairs?.partner(of: file, sha256: digest, geometry: geometry)
@@ -82,6 +82,7 @@ package struct PreparationReader: Sendable {
                 let regions = regions(of: file, shown, in: frame)
                 func described(_ map: Magnetogram) -> Magnetogram {
                     var map = map
+                    map.regions = regions
                     describe(&map.header, frame, regions, file, digest, isTurned)
                     return map
                 }
@@ -117,7 +118,7 @@ extension PreparationReader {
         fine.refineGrid(by: options.scale)
         let geometry = try MapGeometry(fine, time: low.time, at: partner.path)
         let (width, height) = (low.image.width * options.scale, low.image.height * options.scale)
-        let shown = try activeRegions(in: geometry, width: width, height: height, lowFile)
+        let shown = try activeRegions(in: geometry, width: width, height: height)
         let frames = frames(
             CropPlacement(width: width, height: height, geometry: geometry, options: options), low.image.replicated(by: options.scale), shown, digest)
         guard !frames.isEmpty else { return .unwanted(absence(geometry, shown)) }
@@ -135,6 +136,7 @@ extension PreparationReader {
             let regions = regions(of: file, shown, in: frame)
             func described(_ map: Magnetogram) -> Magnetogram {
                 var map = map
+                map.regions = regions
                 map.header.setRegions(regions, unless: file.regions)
                 map.header.addHistory(
                     "SHA-256 of \(file.source.lastPathComponent) \(digest), of \(partner.lastPathComponent) \(lowDigest)")
@@ -220,27 +222,18 @@ extension PreparationReader {
     }
 
     /// The catalogue's regions that a map shows, the largest first.
-    private func activeRegions(in geometry: MapGeometry, width: Int, height: Int, _ file: MagnetogramFile) throws -> [ShownRegion] {
+    private func activeRegions(in geometry: MapGeometry, width: Int, height: Int) throws -> [ShownRegion] {
         guard let catalogue else { return [] }
         do {
-            guard let time = geometry.time else { throw MapGeometry.noTime }
-            let known = catalogue.regions(at: time)
-            let places = known.map { position, elapsed in
-                SIMD2(
-                    position.longitude + position.time.centralMeridianLongitude
-                        + SolarRotation.drift(latitude: position.latitude, seconds: elapsed, in: .carrington), position.latitude)
-            }
             let map = CropFrame(x: 0, y: 0, width: width, height: height)
-            return zip(known, try geometry.pixels(atCarrington: places))
-                .filter { map.contains($1) }  // NaN lies nowhere
-                .map { ShownRegion(region: $0.position.region, pixel: $1, area: $0.position.area ?? -1) }
+            return try geometry.places(of: catalogue)
+                .filter { map.contains($0.pixel) }  // NaN lies nowhere
+                .map { ShownRegion(region: $0.position.region, pixel: $0.pixel, area: $0.position.area ?? -1) }
                 .sorted { (-$0.area, $0.region) < (-$1.area, $1.region) }
-        } catch var failure as Failure {
+        } catch {
             // Crops that are placed otherwise need no coordinates.
             guard options.centre == .noaa else { return [] }
-            let path = file.source.path
-            failure.location = failure.location.map { $0.hasPrefix(path) ? $0 : "\(path), \($0)" } ?? path
-            throw failure
+            throw error
         }
     }
 

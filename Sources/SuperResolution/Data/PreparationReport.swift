@@ -32,13 +32,25 @@ extension Preparation {
         let regions = Dictionary(grouping: shownRegions.flatMap(\.self)) { $0 }.sorted { $0.key < $1.key }
         let shown = regions.prefix(40).map { "\($0.key) (\($0.value.count))" } + (regions.count > 40 ? ["and \(regions.count - 40) more"] : [])
         let known = shownRegions.count { !$0.isEmpty }
+        let pairs = sources.flatMap { $0.crops.compactMap(\.pair) }
+        func spread(_ name: String, _ values: [Double?]) -> String? {
+            let values = values.compactMap(\.self).sorted()
+            guard let least = values.first, let greatest = values.last else { return nil }
+            return String(format: "\(name) %.3f … %.3f, median %.3f", least, greatest, values[(values.count - 1) / 2])
+        }
+        let figures = [
+            spread("correlation", pairs.map(\.correlation)), spread("slope of MDI on HMI", pairs.map(\.slope)),
+            spread("slope of means", pairs.map(\.slopeOfMeans)), spread("shift in x", pairs.map { $0.shift?.first }),
+            spread("shift in y (HR pixels)", pairs.map { $0.shift?.last }),
+        ].compactMap(\.self)
+        let pairLines = pairs.isEmpty ? [] : ["pairs        \(pairs.count)"] + figures.map { "             \($0)" }
         return [
             "instruments  \(counts(sources.map(\.instrument.rawValue)))",
             "pixels       \(range ?? "of unknown scale")\(range == nil ? "" : untold(scales.count))",
             "sizes        \(size ?? "") pixels",
             "times        \(span ?? "unknown")\(span == nil ? "" : untold(times.count))",
             "regions      \(regions.count)\(untold(known))\(regions.isEmpty ? "" : ": ")\(shown.joined(separator: ", "))",
-        ]
+        ] + pairLines
     }
 
     private var splitTable: [String] {

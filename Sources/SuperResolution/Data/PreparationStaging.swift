@@ -131,7 +131,14 @@ package final class PreparationStaging: Sendable {
         histogram.add(crop.map.image)
         try write(histogram.data, to: file(source, index, "histogram"))
         if let picture {
-            try MagnetogramFigure([.init(crop.map)], title: picture).write(to: file(source, index, "png"), overwrite: true)
+            let low = crop.low.map { low in
+                // On HMI's scale of Gauss, so that the two are alike.
+                let factor = crop.description.pair?.factor ?? 1
+                var shown = low
+                shown.image.pixels = low.image.pixels.map { $0 / Float(factor) }
+                return MagnetogramFigure.Panel(shown, title: String(format: "LR divided by %g", factor))
+            }
+            try MagnetogramFigure([.init(crop.map)] + [low].compactMap(\.self), title: picture).write(to: file(source, index, "png"), overwrite: true)
         }
     }
 

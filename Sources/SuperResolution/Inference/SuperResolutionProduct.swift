@@ -21,11 +21,11 @@ public struct SuperResolutionProduct {
         }
     }
 
-    /// A rectangle of input pixels, from 0.
-    public struct Crop: Sendable, Equatable {
-        public var x, y, width, height: Int
-
-        public init(x: Int, y: Int, width: Int, height: Int) { (self.x, self.y, self.width, self.height) = (x, y, width, height) }
+    /// A part of the input.
+    public enum Part: Sendable {
+        /// These pixels.
+        case frame(CropFrame)
+        case region(RegionCrop)
     }
 
     public struct Options: Sendable {
@@ -41,7 +41,8 @@ public struct SuperResolutionProduct {
         public var isForced = false
         /// Whether pixels without data become 0 instead of NaN.
         public var fillsOffDisk = false
-        public var crop: Crop?
+        /// What is super-resolved; nil for all.
+        public var part: Part?
 
         public init() {}
     }
@@ -82,7 +83,7 @@ public struct SuperResolutionProduct {
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
     ) throws -> (low: Magnetogram, high: Magnetogram) {
-        let low = try prepared(input, options)
+        let (low, part) = try prepared(input, options)
         var settings = options.resolver
         settings.consistency = options.consistency.weight(for: low.instrument)
         var ensemble = Ensemble()
@@ -95,7 +96,7 @@ public struct SuperResolutionProduct {
         var high = low
         high.image = options.meanIsPrimary ? ensemble.mean : ensemble.first
         high.header.refineGrid(by: model.scale)
-        describe(&high.header, of: low, options, settings)
+        describe(&high.header, of: low, part, options, settings)
         if options.fillsOffDisk { high.image.pixels = high.image.pixels.map { $0.isNaN ? 0 : $0 } }
         high.header.updateStatistics(of: high.image)
         var extensions: [FITSWriter.Extension] = []
@@ -112,8 +113,8 @@ public struct SuperResolutionProduct {
         return (low, high)
     }
 
-    /// The input, cut out, checked and on HMI's scale.
-    private func prepared(_ input: URL, _ options: Options) throws -> Magnetogram {
+    /// The input, cut out, checked and on HMI's scale, with the place it was cut from.
+    private func prepared(_ input: URL, _ options: Options) throws -> (map: Magnetogram, part: (frame: CropFrame, region: Region?)?) {
         var map = try Magnetogram(reading: input)
         try checkGrid(map.header, at: input.path)
         if let strongest = map.image.pixels.lazy.filter({ !$0.isNaN }).map(abs).max(), strongest > Self.strongestField {
@@ -121,7 +122,13 @@ public struct SuperResolutionProduct {
                 .badData, "the values are no solar magnetic field", at: input.path, expected: "at most \(Self.strongestField) Gauss",
                 found: "\(strongest)")
         }
-        if let crop = options.crop {
+        var part: (frame: CropFrame, region: Region?)?
+        switch options.part {
+        case .frame(let frame): part = (frame, nil)
+        case .region(let crop): part = try crop.place(in: map)
+        case nil: break
+        }
+        if let crop = part?.frame {
             guard crop.x >= 0, crop.y >= 0, crop.width > 0, crop.height > 0, crop.width <= map.image.width - crop.x,
                 crop.height <= map.image.height - crop.y
             else {
@@ -152,7 +159,7 @@ public struct SuperResolutionProduct {
             let factor = Float(options.mdiFactor)
             map.image.pixels = map.image.pixels.map { $0 / factor }
         }
-        return map
+        return (map, part)
     }
 
     /// Refuses a grid that is there but cannot be refined.
@@ -168,7 +175,10 @@ public struct SuperResolutionProduct {
         }
     }
 
-    private func describe(_ header: inout FITSHeader, of low: Magnetogram, _ options: Options, _ settings: SuperResolver.Options) {
+    private func describe(
+        _ header: inout FITSHeader, of low: Magnetogram, _ part: (frame: CropFrame, region: Region?)?, _ options: Options,
+        _ settings: SuperResolver.Options
+    ) {
         header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
         header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
         header.addHistory("sr: \(provenance)")
@@ -178,7 +188,10 @@ public struct SuperResolutionProduct {
         )
         header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
         if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
-        if let crop = options.crop { header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)") }
+        if let (crop, region) = part {
+            let centre = region.map { " around \($0)" } ?? ""
+            header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)\(centre)")
+        }
     }
 }
 
