@@ -6,15 +6,17 @@ import Yams
 
 /// Options from a YAML file, `--config FILE`: keys are the names of options.
 ///
-/// For `train` and `finetune` the file is part of the training configuration, which has keys beyond the options; elsewhere its entries are put
-/// behind the command line's own, but for those that stand there.
+/// Its entries are put behind the command line's own, but for those that stand there. For `train` and `finetune` the file is part of the training
+/// configuration too, which has keys beyond the options and of its own kind (``trainingEntries(at:)``).
 enum ConfigurationFile {
     static func expand(_ arguments: [String]) throws -> [String] {
-        guard let command = arguments.first, command != "train", command != "finetune", let path = path(in: arguments) else { return arguments }
-        let names = optionNames(of: command)
+        guard let command = arguments.first, let path = path(in: arguments) else { return arguments }
+        let names = optionNames(of: command).filter { $0 != "config" }
+        let isTraining = command == "train" || command == "finetune"
         var inserted: [String] = []
         for (key, value) in try mapping(at: path).sorted(by: { $0.key < $1.key }) {
-            guard names.contains(key), key != "config" else { throw unknown(key, known: names, at: path) }
+            if isTraining, isTrainingEntry(key, value) { continue }
+            guard names.contains(key) else { throw unknown(key, known: names + (isTraining ? TrainingConfiguration.keys : []), at: path) }
             guard !arguments.contains(where: { $0 == "--\(key)" || $0.hasPrefix("--\(key)=") }) else { continue }
             switch value {
             case let isSet as Bool: if isSet { inserted.append("--\(key)") }
@@ -26,6 +28,15 @@ enum ConfigurationFile {
         let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
         return arguments[..<end] + inserted + arguments[end...]
     }
+
+    /// Whether an entry belongs to the training configuration. The name of an autoencoder's file is an option, the autoencoder's extents are not.
+    private static func isTrainingEntry(_ key: String, _ value: Any) -> Bool {
+        TrainingConfiguration.keys.contains(key) && !(key == "autoencoder" && value is String)
+    }
+
+    /// The entries of a YAML file that belong to the training configuration.
+    /// - Throws: as ``mapping(at:)``
+    static func trainingEntries(at path: String) throws -> [String: Any] { try mapping(at: path).filter(isTrainingEntry) }
 
     /// The top-level entries of a YAML file.
     /// - Throws: `Failure`: `.missingInput`, or `.configuration` if it is not a YAML mapping.
@@ -48,7 +59,7 @@ enum ConfigurationFile {
         }
     }
 
-    static func unknown(_ key: String, known: [String], at path: String) -> Failure {
+    private static func unknown(_ key: String, known: [String], at path: String) -> Failure {
         let nearest = known.map { ($0, distance(key, $0)) }.min { $0.1 < $1.1 }
         let suggestion = nearest.flatMap { $0.1 <= max(2, key.count / 3) ? "did you mean \($0.0)?" : nil }
         return Failure(

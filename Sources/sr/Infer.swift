@@ -32,6 +32,9 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Model file (default: the bundled one).", valueName: "file"))
     var model: String?
 
+    @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
+    var adapter: String?
+
     @Option(help: "Samples to draw; from 2 on their mean and standard deviation are written too.")
     var samples = 1
 
@@ -165,7 +168,8 @@ struct Infer: ParsableCommand {
         (options.samples, options.meanIsPrimary) = (samples, primary == .mean)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
-        let product = try SuperResolutionProduct(model: try model.map(fileURL) ?? BundledModels.superResolution(), logger: logger)
+        let product = try SuperResolutionProduct(
+            model: try model.map(fileURL) ?? BundledModels.superResolution(), adapter: adapter.map(fileURL), logger: logger)
         try product.check(options)
         let folder = fileURL(output)
         try createFolder(folder)

@@ -96,9 +96,7 @@ struct TrainingOptions: ParsableArguments {
             }
             configuration = try savedConfiguration()
         } else {
-            let file = try common.config.map { try ConfigurationFile.mapping(at: $0) } ?? [:]
-            let known = TrainingConfiguration.keys
-            for key in file.keys.sorted() where !known.contains(key) { throw ConfigurationFile.unknown(key, known: known, at: common.config ?? "") }
+            let file = try common.config.map { try ConfigurationFile.trainingEntries(at: $0) } ?? [:]
             configuration = try defaults(file).overlaid(with: file, at: common.config ?? "")
         }
         if let seed { configuration.seed = seed }

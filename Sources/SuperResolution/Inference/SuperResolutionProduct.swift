@@ -55,21 +55,33 @@ public struct SuperResolutionProduct {
 
     private let resolver: SuperResolver
     private let model: Model
-    private let provenance: String
+    /// A line for each file the model is made of.
+    private let provenance: [String]
     private let logger: Logger
 
-    /// - Parameter file: the model's file, named with its digest in every output.
+    /// - Parameters:
+    ///   - file: the model's file, named with its digest in every output.
+    ///   - adapter: what fine-tuning changed of it, named likewise.
     /// - Throws: `Failure`: `.missingInput`, `.badData`.
-    public init(model file: URL, logger: Logger) throws {
+    public init(model file: URL, adapter: URL? = nil, logger: Logger) throws {
         model = try Model(reading: file)
+        if let adapter { try model.apply(adapter: adapter) }
         resolver = try SuperResolver(model, at: file.path)
-        provenance = "model \(file.lastPathComponent), SHA-256 \(try sha256(of: file))"
+        let files = [("model", file)] + (adapter.map { [("adapter", $0)] } ?? [])
+        provenance = try files.map { "\($0) \($1.lastPathComponent), SHA-256 \(try sha256(of: $1))" }
         self.logger = logger
     }
 
     /// Refuses sampling options that the model cannot do, before any work.
     /// - Throws: `Failure` (`.usage`)
-    public func check(_ options: Options) throws { try resolver.check(options.resolver) }
+    public func check(_ options: Options) throws {
+        try resolver.check(options.resolver)
+        guard options.samples == 1 || resolver.isProbabilistic else {
+            throw Failure(
+                .usage, "samples of this model do not differ", expected: "1 sample of \(model.kind.rawValue), which is deterministic",
+                found: "\(options.samples)", remedy: "leave --samples out, or give a diffusion model")
+        }
+    }
 
     /// Super-resolves one file.
     ///
@@ -181,11 +193,15 @@ public struct SuperResolutionProduct {
     ) {
         header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
         header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
-        header.addHistory("sr: \(provenance)")
-        let sampler = settings.sampler.title(eta: settings.eta)
-        header.addHistory(
-            "sr: \(sampler), \(settings.steps) steps, seed \(settings.seed), \(options.samples) sample\(options.samples == 1 ? "" : "s"), tile \(settings.tile), overlap \(settings.overlap)"
-        )
+        for line in provenance { header.addHistory("sr: \(line)") }
+        let tiles = "tile \(settings.tile), overlap \(settings.overlap)"
+        if resolver.isProbabilistic {
+            let samples = "\(options.samples) sample\(options.samples == 1 ? "" : "s")"
+            header.addHistory(
+                "sr: \(settings.sampler.title(eta: settings.eta)), \(settings.steps) steps, seed \(settings.seed), \(samples), \(tiles)")
+        } else {
+            header.addHistory("sr: \(tiles)")
+        }
         header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
         if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
         if let (crop, region) = part {
