@@ -91,8 +91,7 @@ package struct MagnetogramFile {
                         guard let target = pixels.baseAddress.map({ $0 + line * place.width }), let source = row.baseAddress.map({ $0 + place.x })
                         else { return }
                         if isTurned {
-                            let last = place.width - 1
-                            for x in 0...last { target[x] = source[last - x] }
+                            target.updateReversed(from: source, count: place.width)
                         } else {
                             target.update(from: source, count: place.width)
                         }
@@ -126,6 +125,22 @@ package struct MagnetogramFile {
             throw Failure(
                 .badData, "the image is not a magnetogram", at: "\(location), BUNIT", expected: "Gauss or Mx/cm^2", found: unit,
                 remedy: "give a magnetogram, or correct the keyword")
+        }
+    }
+}
+
+extension UnsafeMutablePointer<Float> {
+    /// Takes the values of `source`, the last one first.
+    fileprivate func updateReversed(from source: UnsafeMutablePointer<Float>, count: Int) {
+        var index = 0
+        while index + 4 <= count {
+            let values = UnsafeRawPointer(source + (count - index - 4)).loadUnaligned(as: SIMD4<Float>.self)
+            UnsafeMutableRawPointer(self + index).storeBytes(of: SIMD4(values.w, values.z, values.y, values.x), as: SIMD4<Float>.self)
+            index += 4
+        }
+        while index < count {
+            self[index] = source[count - 1 - index]
+            index += 1
         }
     }
 }

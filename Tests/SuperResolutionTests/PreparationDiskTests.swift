@@ -7,80 +7,53 @@ import Testing
 
 /// Full disks of a synthetic Sun.
 @Suite struct PreparationDiskTests {
-    private static let spots =
-        SyntheticSun.dipole(longitude: 100, latitude: 12, width: 1, peak: 1500, separation: 5, tilt: 5)
-        + SyntheticSun.dipole(longitude: 150, latitude: -20, width: 0.8, peak: 900, separation: 4, tilt: -5)
-        + SyntheticSun.dipole(longitude: 178, latitude: 8, width: 0.8, peak: 1200, separation: 4, tilt: 5)
+    /// 2010-10-15 10:00 TAI.
+    private static let time = 1_287_136_800.0
+    private let observer = SyntheticObserver(
+        distance: 1.49e11, longitude: ObservationTime(taiSeconds: PreparationDiskTests.time).centralMeridianLongitude, latitude: 5.9)
 
-    private func withFolder(_ body: (_ folder: URL) throws -> Void) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "disks-\(UUID().uuidString)")
-        for name in ["hmi", "mdi"] { try FileManager.default.createDirectory(at: folder.appending(path: name), withIntermediateDirectories: true) }
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try body(folder)
+    /// A disk of 512² pixels of 4″, as HMI's upside down.
+    private func disk(
+        _ spots: [SyntheticSun.Spot]? = nil, _ camera: SyntheticCamera = .hmi(reduction: 8), later seconds: Double = 0, seed: UInt64 = 1
+    ) -> SyntheticDisk {
+        let sun = SyntheticSun(spots: spots ?? SyntheticSun.network(count: 300, width: 1.5, peak: 400, seed: 3), epoch: Self.time)
+        return SyntheticDisk(sun, from: observer.later(by: seconds), by: camera, at: Self.time + seconds, noise: 6, seed: seed)
     }
 
-    private func disk(_ name: String, in folder: URL, rotation: Double = 179.93, minutes: Double = 0, _ overrides: [String: String?] = [:]) throws
-        -> URL
-    {
-        let pair = SyntheticPair(Self.spots, rotations: (rotation, rotation), reduction: 4, minutes: minutes)
-        let url = folder.appending(path: "hmi/\(name).fits")
-        try pair.hmi.write(to: url, overrides: overrides)
-        return url
-    }
-
-    private func crops(_ files: [URL], in folder: URL, _ change: (inout PreparationOptions) -> Void) throws -> (PreparedFolder, PreparationSurvey) {
+    private func options(_ change: (inout PreparationOptions) -> Void = { _ in }) -> PreparationOptions {
         var options = PreparationOptions()
-        (options.cropSize, options.splitBy, options.split) = (128, .file, [1, 0, 0])
+        (options.cropSize, options.splitBy) = (64, .file)
         change(&options)
-        let output = PreparedFolder(folder.appending(path: "out"))
-        let staging = try PreparationStaging(in: output.url, files: files, options: options, startsAnew: true)
-        let survey = try PreparationSurvey(of: files, options: options, staging: staging)
-        _ = try Preparation(survey, options: options).write(staging, to: output, inputs: [])
-        return (output, survey)
+        return options
     }
 
-    /// Turning reverses pixels, and each keeps its coordinates; what is left of the angle stays in the header.
-    @Test(arguments: [179.93, 180.013]) func turnedDiskKeepsItsCoordinates(rotation: Double) throws {
-        try withFolder { folder in
-            let map = try Magnetogram(reading: try disk("a", in: folder, rotation: rotation))
-            let turned = map.turned()
-            #expect(map.grid?.isUpsideDown == true && turned.grid?.isUpsideDown == false)
-            let angle = try #require(turned.grid?.rotation)
-            #expect(abs(angle - (rotation - 180)) < 1e-9)
-            let last = SIMD2(Double(map.image.width - 1), Double(map.image.height - 1))
-            let points = [SIMD2(0.0, 0.0), SIMD2(300.25, 511.5), SIMD2(700, 333)]
-            let (before, after) = (try map.worldCoordinates(), try turned.worldCoordinates())
-            for (one, other) in zip(try before.world(at: points), try after.world(at: points.map { last - $0 })) {
-                #expect(abs(one.x - other.x) < 1e-9 && abs(one.y - other.y) < 1e-9)
-            }
-            #expect(turned.image[700, 333] == map.image[Int(last.x) - 700, Int(last.y) - 333])
-            #expect(turned.turned().header.real("CRPIX1") == map.header.real("CRPIX1"))
-        }
-    }
-
-    /// Crops around the strongest field of an upside-down disk show the spots upright, within the limit of μ.
-    @Test func strongestCropsShowTheSpots() throws {
-        try withFolder { folder in
-            let (output, survey) = try crops([try disk("a", in: folder)], in: folder) {
-                ($0.centre, $0.cropsPerImage, $0.minimumMu) = (.strongest, 3, 0.3)
-            }
-            let source = try #require(survey.sources.first)
-            #expect(source.isTurned && !source.crops.isEmpty && source.crops.allSatisfy { $0.mu ?? 0 >= 0.3 })
-            let files = try fitsFiles(in: output.part(.train))
-            #expect(files.count == source.crops.count)
-            let places = try files.map { url in
-                let crop = try Magnetogram(reading: url)
-                #expect(abs(crop.grid?.rotation ?? 180) < 1)
-                let peak = try #require(
-                    crop.image.pixels.indices.filter { crop.image.pixels[$0].isFinite }.max {
-                        abs(crop.image.pixels[$0]) < abs(crop.image.pixels[$1])
-                    })
-                let point = SIMD2(Double(peak % crop.image.width), Double(peak / crop.image.width))
-                return try #require(crop.observer().carrington(at: try crop.worldCoordinates().world(at: [point])).first)
-            }
-            // Each peak is a pole of a dipole, within half a pixel of 2″ or so.
-            for place in places {
-                #expect(Self.spots.contains { abs($0.longitude - place.x) < 0.4 && abs($0.latitude - place.y) < 0.4 }, "\(place)")
+    @Test(arguments: [PreparationOptions.Centre.random, .strongest])
+    func cropsAreUprightAndWhereTheirHeadersSay(_ centre: PreparationOptions.Centre) throws {
+        try withPreparationFolder { folder in
+            let source = try folder.write("disk.fits", disk())
+            try folder.prepare(options { ($0.cropsPerImage, $0.centre) = (4, centre) })
+            let crops = try folder.crops()
+            #expect(crops.count == 4)
+            let whole = try Magnetogram(reading: source), world = try whole.worldCoordinates()
+            let frames = crops.map { CropFrame(x: $0.x, y: $0.y, width: $0.width, height: $0.height) }
+            for (index, line) in crops.enumerated() {
+                let crop = try Magnetogram(reading: folder.crop(line))
+                #expect(line.turned && line.x % 4 == 0 && line.y % 4 == 0 && abs((crop.grid?.rotation ?? 9) + 0.07) < 1e-9)
+                #expect((line.mu ?? 0) >= 0.2 && line.time == whole.time?.description)
+                let pixels = (0..<64 * 64).map { SIMD2(Double($0 % 64), Double($0 / 64)) }
+                let back = try world.pixels(at: crop.worldCoordinates().world(at: pixels))
+                var (error, wrong) = (0.0, 0)
+                for (place, value) in zip(back, crop.image.pixels) {
+                    let (x, y) = (place.x.rounded(), place.y.rounded())
+                    error = max(error, abs(place.x - x), abs(place.y - y))
+                    let expected = whole.image[Int(x), Int(y)]
+                    if expected != value, !(expected.isNaN && value.isNaN) { wrong += 1 }
+                }
+                #expect(error < 1e-9 && wrong == 0, "pixels are \(error) off, \(wrong) values differ")
+                #expect(frames[..<index].allSatisfy { $0.overlap(frames[index]) == 0 })
+                let carrington = try #require(line.carrington)
+                let middle = try #require(try crop.observer().carrington(at: crop.worldCoordinates().world(at: [SIMD2(31.5, 31.5)])).first)
+                #expect(abs(carrington[0] - middle.x) < 1e-6 && abs(carrington[1] - middle.y) < 1e-6)
             }
         }
     }
@@ -91,15 +64,17 @@ import Testing
         ("11113", 96, [11113: 15.0]), ("11112", 96, [11112: 40]), ("8790", 96, [8790: 40]), ("8788", 128, [8788: 150, 8790: 40]),
     ]) func regionsLieWhereTheTableSays(_ name: String, _ size: Int, _ limits: [Int: Double]) throws {
         let fixtures = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures/SolarImage")
-        try withFolder { folder in
-            let (output, survey) = try crops([fixtures.appending(path: "disk-\(name).fits")], in: folder) {
-                ($0.centre, $0.cropsPerImage, $0.cropSize, $0.minimumMu) = (.noaa, 5, size, 0.1)
-                $0.regions = [fixtures.appending(path: "regions.csv")]
-            }
-            let source = try #require(survey.sources.first)
-            #expect(Set(source.crops.flatMap(\.regions)) == Set(limits.keys.map(Region.noaa)) && source.crops.count == limits.count)
-            for url in try fitsFiles(in: output.part(.train)) {
-                let crop = try Magnetogram(reading: url), number = try #require(crop.header.integer("NOAA_AR"))
+        try withPreparationFolder { folder in
+            try FileManager.default.copyItem(at: fixtures.appending(path: "disk-\(name).fits"), to: folder.input("disk.fits"))
+            try folder.prepare(
+                options {
+                    ($0.centre, $0.cropsPerImage, $0.cropSize, $0.minimumMu) = (.noaa, 5, size, 0.1)
+                    $0.regions = [fixtures.appending(path: "regions.csv")]
+                })
+            let crops = try folder.crops()
+            #expect(Set(crops.flatMap(\.region)) == Set(limits.keys.map { "NOAA \($0)" }) && crops.count == limits.count)
+            for line in crops {
+                let crop = try Magnetogram(reading: folder.crop(line)), number = try #require(crop.header.integer("NOAA_AR"))
                 let limit = try #require(limits[number]), step = try #require(crop.arcsecPerPixel)
                 let strength = Image(width: size, height: size, pixels: crop.image.pixels.map { $0.isFinite ? abs($0) : 0 }).blurred(deviation: 5)
                 func distance(_ index: Int) -> Double {
@@ -118,62 +93,131 @@ import Testing
         }
     }
 
-    /// Files that cannot be used are named with a reason; the others are taken.
-    @Test func badDisksAreLeftOutWithTheirReasons() throws {
-        try withFolder { folder in
-            let bad: [(String, String, [String: String?])] = [
-                ("b", "PC1_1", ["PC1_1": "0.5", "PC1_2": "0.0", "PC2_1": "0.0", "PC2_2": "0.5"]), ("c", "CRPIX1", ["CRPIX1": "'nan'"]),
-                ("d", "RSUN_REF", ["RSUN_REF": "0.0"]), ("e", "BUNIT", ["BUNIT": "'km/s'"]), ("f", "QUALITY", ["QUALITY": "-2147483648"]),
-                ("g", "out of the frame", ["CRPIX1": "1200.0"]), ("h", "10 %", ["CDELT1": "3.0", "CDELT2": "3.0", "RSUN_OBS": "1400.0"]),
-            ]
-            var files = [try disk("a", in: folder)]
-            for (name, _, overrides) in bad { files.append(try disk(name, in: folder, overrides)) }
-            let copy = folder.appending(path: "hmi/z.fits")
-            try FileManager.default.copyItem(at: files[0], to: copy)
-            files += [copy, try disk("y", in: folder, minutes: 60)]
-            let (output, survey) = try crops(files, in: folder) { _ in }
-            #expect(survey.sources.map(\.url.lastPathComponent) == ["a.fits"])
-            let text = try String(contentsOf: output.manifest, encoding: .utf8).split(separator: "\n").map(String.init)
-            for (name, words, _) in bad + [("z", "a.fits", [:])] {
-                let line = text.first { $0.contains("/\(name).fits") && $0.contains("rejected") }
-                #expect(line?.contains(words) == true, "\(name): \(line ?? "not in the manifest")")
+    /// By where the synthetic Sun has them, to 0.4°: each peak is a pole of a dipole.
+    @Test func strongestCropsShowTheSpots() throws {
+        let places = [(-20.0, 12.0), (30, -20), (58, 8)]
+        let spots = places.flatMap { longitude, latitude in
+            SyntheticSun.dipole(longitude: observer.longitude + longitude, latitude: latitude, width: 1.5, peak: 1500, separation: 5, tilt: 5)
+        }
+        try withPreparationFolder { folder in
+            try folder.write("disk.fits", disk(spots))
+            try folder.prepare(options { ($0.centre, $0.cropsPerImage, $0.minimumMu) = (.strongest, 3, 0.3) })
+            let crops = try folder.crops()
+            #expect(crops.count == 3 && crops.allSatisfy { $0.mu ?? 0 >= 0.3 })
+            var found: Set<Int> = []
+            for line in crops {
+                let crop = try Magnetogram(reading: folder.crop(line)), pixels = crop.image.pixels
+                let peak = try #require(pixels.indices.filter { pixels[$0].isFinite }.max { abs(pixels[$0]) < abs(pixels[$1]) })
+                let point = SIMD2(Double(peak % crop.image.width), Double(peak / crop.image.width))
+                let place = try #require(crop.observer().carrington(at: try crop.worldCoordinates().world(at: [point])).first)
+                let nearest = spots.firstIndex { abs(remainder($0.longitude - place.x, 360)) < 0.4 && abs($0.latitude - place.y) < 0.4 }
+                #expect(nearest != nil, "\(place)")
+                if let nearest { found.insert(nearest / 2) }
             }
+            #expect(found == [0, 1, 2])
         }
     }
 
-    /// `--pairs`: crops on MDI's grid made finer, MDI's own values as LR, figures in the manifest, reasons for what has no partner.
-    @Test func disksOfTwoInstrumentsBecomePairs() throws {
-        try withFolder { folder in
-            let pair = SyntheticPair(Self.spots, rotations: (179.93, 180.013), reduction: 4)
-            let (high, low) = (folder.appending(path: "hmi/h.fits"), folder.appending(path: "mdi/m.fits"))
-            try pair.hmi.write(to: high)
-            try pair.mdi.write(to: low)
-            let blind = folder.appending(path: "hmi/blind.fits")
-            try SyntheticPair(Self.spots, reduction: 4, minutes: 30).hmi.write(
-                to: blind, overrides: ["DSUN_OBS": nil, "T_OBS": "'2011.09.01_00:00:00_TAI'"])
-            func run(_ minutes: Double) throws -> (PreparedFolder, PreparationSurvey) {
-                try crops([high, blind], in: folder) {
-                    ($0.centre, $0.cropsPerImage) = (.strongest, 1)
-                    $0.lowResolution = .matched(folder.appending(path: "mdi"), minutes: minutes)
-                }
+    /// The crops of a cutout and of a disk that is not upside down.
+    @Test func cutoutsAreTurnedTooAndUprightDisksAreNot() throws {
+        try withPreparationFolder { folder in
+            let whole = try Magnetogram(reading: folder.write("disk.fits", disk()))
+            let cutout = whole.cropped(x: 100, y: 140, width: 90, height: 70)
+            try FileManager.default.removeItem(at: folder.input("disk.fits"))
+            try folder.write("disk.fits", cutout.header, cutout.image)
+            try folder.write("upright.fits", disk(nil, .hmi(rotation: 0.1, reduction: 8), seed: 2))
+            try folder.prepare(options { $0.cropSize = 128 })
+            let crops = try folder.crops()
+            #expect(crops.map(\.turned) == [true, false] && crops.map(\.width) == [90, 128])
+            let turned = try Magnetogram(reading: folder.crop(crops[0]))
+            #expect(abs((turned.grid?.rotation ?? 9) + 0.07) < 1e-9 && turned.image == cutout.turned().image)
+        }
+    }
+
+    @Test func badDisksAreNamedAndTheRunGoesOn() throws {
+        let small = SyntheticCamera.hmi(reduction: 8)
+        var shifted = small
+        shifted.centre.x += 120
+        let cases: [(name: String, camera: SyntheticCamera, overrides: [String: String?], reason: String?)] = [
+            ("a", small, [:], nil), ("aa", small, [:], nil), ("b", small, ["PC1_1": "0.5", "PC2_2": "0.5"], "CDELTn and PCi_j contradict"),
+            ("c", small, ["CRPIX1": "'nan'"], "CRPIX1 is not a number"), ("d", small, ["CRPIX2": "nan"], "CRPIX2"),
+            ("e", small, ["RSUN_REF": "0"], "the solar radius is not positive"), ("f", small, ["RSUN_OBS": "0.0"], "RSUN_OBS"),
+            ("g", small, ["BUNIT": "'km/s'"], "not a magnetogram"), ("h", small, ["QUALITY": "-2147483648"], "0x80000000"),
+            ("i", shifted, [:], "the disk is out of the frame"), ("j", .hmi(reduction: 4), [:], "10 %"),
+            ("k", small, ["CDELT1": "0.0"], "the scale is zero"), ("l", small, ["CDELT1": nil, "CDELT2": nil], "how large a pixel is"),
+            ("m", small, ["CTYPE1": "'RA---TAN'"], "not supported"), ("n", small, ["CUNIT1": "'furlong'"], "unit"),
+        ]
+        try withPreparationFolder { folder in
+            for (index, item) in cases.enumerated() {
+                try folder.write("\(item.name).fits", disk(nil, item.camera, seed: UInt64(index)), item.overrides)
             }
-            let (output, survey) = try run(40)
-            #expect(survey.sources.count == 1 && survey.rejections.count == 1 && survey.rejections[0].reason.contains("minutes away"))
-            let url = try #require(try fitsFiles(in: output.part(.train)).first)
-            let crop = try Magnetogram(reading: url)
-            let lower = try #require(try FITSFile(reading: url).image(named: "LR"))
-            #expect(lower.image.width * 4 == crop.image.width && lower.image.height * 4 == crop.image.height)
-            #expect(lower.header.real("MDIFACT") == 1.4)
-            // The scene is noiseless: means of HMI's resampled field are MDI's values.
-            let comparison = FieldComparison(of: lower.image, with: crop.image.blockMean(by: 4))
-            #expect(comparison.correlation > 0.999 && abs(comparison.slopeThroughOrigin - 1) < 0.01)
-            let figures = try #require(survey.sources.first?.crops.first?.pair?.registration)
-            #expect(abs(figures.timeDifference + 30) < 0.01)
-            let report = Preparation(survey, options: PreparationOptions()).report
-            for words in ["pairs        1\n", "correlation 1.000 … 1.000", "slope of means 1.00", "shift in y (HR pixels)"] {
-                #expect(report.contains(words), "\(report)")
+            try FileManager.default.copyItem(at: folder.input("a.fits"), to: folder.input("z.fits"))
+            try folder.prepare(options())
+            let rejected = try folder.rejections()
+            #expect(try folder.crops().map(\.source) == ["a", "aa"].map { folder.input("\($0).fits").path })
+            for item in cases {
+                let line = rejected.first { $0.source == folder.input("\(item.name).fits").path }
+                #expect(line.map { $0.rejected.contains(item.reason ?? "") } ?? (item.reason == nil), "\(item.name): \(line?.rejected ?? "taken")")
             }
-            #expect(try run(20).1.rejections.contains { $0.url.lastPathComponent == "m.fits" })
+            #expect(rejected.last?.rejected == "the same file as \(folder.input("a.fits").path)")
+        }
+    }
+
+    /// Positions for midnight, an image 10 hours later: the Sun turns by 5.5° in between.
+    @Test func regionsAreFoundByTheirPositions() throws {
+        let midnight = try #require(ObservationTime("2010-10-15T00:00Z"))
+        let reports: [(number: Int, location: String, longitude: Double, latitude: Double, area: Int)] = [
+            (11112, "S18E00", 0, -18, 20), (11113, "N17E55", -55, 17, 100), (11114, "N22W41", 41, 22, 300), (11115, "N05W79", 79, 5, 900),
+        ]
+        let spots = reports.map {
+            SyntheticSun.Spot(longitude: $0.longitude + midnight.centralMeridianLongitude, latitude: $0.latitude, width: 1, peak: 1500)
+        }
+        let sun = SyntheticSun(spots: spots, epoch: midnight.taiSeconds)
+        let disk = SyntheticDisk(sun, from: observer, by: .hmi(reduction: 8), at: Self.time, noise: 6)
+        try withPreparationFolder { folder in
+            try folder.write("disk.fits", disk)
+            let table = folder.url.appending(path: "regions.csv")
+            try "date,noaa_region,location,size\n\(reports.map { "2010-10-15,\($0.number),\($0.location),\($0.area)\n" }.joined())".write(
+                to: table, atomically: true, encoding: .utf8)
+            func crops(_ change: (inout PreparationOptions) -> Void) throws -> [ManifestCrop] {
+                var options = options { $0.regions = [table] }
+                change(&options)
+                try folder.prepare(options)
+                return try folder.crops()
+            }
+            let found = try crops { ($0.centre, $0.cropsPerImage, $0.cropSize) = (.noaa, 5, 32) }
+            // The largest first; the one near the limb is beyond the limit of μ.
+            #expect(found.map(\.region) == [["NOAA 11114"], ["NOAA 11113"], ["NOAA 11112"]])
+            for (line, spot) in zip(found, [spots[2], spots[1], spots[0]]) {
+                let pixel = SIMD2(511, 511) - (try #require(disk.pixel(of: spot)))
+                let centre = SIMD2(Double(line.x), Double(line.y)) + 15.5
+                #expect(abs(centre.x - pixel.x) <= 2.1 && abs(centre.y - pixel.y) <= 2.1, "\(centre) instead of \(pixel)")
+                let crop = try Magnetogram(reading: folder.crop(line))
+                #expect(crop.image.pixels.filter(\.isFinite).max() ?? 0 > 1000)
+                #expect(crop.regions.map(\.description) == line.region, "later readers find the region in the header")
+            }
+            #expect(try crops { ($0.centre, $0.cropSize) = (.noaa, 32) }.map(\.region) == [["NOAA 11114"]])
+            // Crops placed otherwise have the regions in them.
+            #expect(try crops { $0.cropSize = 512 }.map(\.region) == [["NOAA 11115", "NOAA 11114", "NOAA 11113", "NOAA 11112"]])
+
+            // Without what it takes to find them.
+            try folder.write("disk.fits", disk, ["DSUN_OBS": nil])
+            #expect(try crops { $0.centre = .noaa }.isEmpty)
+            #expect(try folder.rejections().first?.rejected.contains("DSUN_OBS") == true)
+            #expect(try crops { _ in }.map(\.region) == [[]])
+        }
+    }
+
+    @Test func cropsOfOneRegionStayInOnePart() throws {
+        try withPreparationFolder { folder in
+            let spots = [SyntheticSun.Spot(longitude: observer.longitude, latitude: 20, width: 2, peak: 1500)]
+            for hour in 0..<3 { try folder.write("\(hour).fits", disk(spots, later: Double(hour) * 3600, seed: UInt64(hour))) }
+            for day in [20, 41] { try folder.write("day\(day).fits", disk(later: Double(day) * 86400, seed: UInt64(day))) }
+            try folder.prepare(options { ($0.centre, $0.splitBy) = (.strongest, .region) })
+            let parts = Dictionary(grouping: try folder.crops()) { $0.source.contains("day") ? $0.source : "region" }.mapValues {
+                Set($0.map(\.split))
+            }
+            #expect(parts.count == 3 && parts.values.allSatisfy { $0.count == 1 } && Set(parts.values.flatMap(\.self)).count == 3)
         }
     }
 }

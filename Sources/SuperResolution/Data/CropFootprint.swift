@@ -33,8 +33,13 @@ package struct CropFootprint: Sendable, Codable, Equatable {
             halfHeight: places.reduce(0) { max($0, abs($1.y)) })
     }
 
-    /// Whether two crops show a common part of the Sun, the one taken `seconds` after this: the rectangles meet once this has turned with the Sun.
+    /// Whether two crops show a common part of the Sun, the other taken `seconds` after this: the rectangles meet when either has turned with the Sun to
+    /// the time of the other.
     package func meets(_ other: CropFootprint, after seconds: Double) -> Bool {
+        turned(seconds, meets: other) || other.turned(-seconds, meets: self)
+    }
+
+    private func turned(_ seconds: Double, meets other: CropFootprint) -> Bool {
         let (width, height) = (halfWidth + other.halfWidth, halfHeight + other.halfHeight)
         // The distance in the plane is the sine of the arc, and the arc no shorter than the difference of latitudes.
         if sin(abs(latitude - other.latitude) * .pi / 180) > width + height { return false }

@@ -12,6 +12,7 @@ package struct MapGeometry: Sendable {
     /// Whether it is mapped to heliographic coordinates.
     package let isMap: Bool
     package let time: ObservationTime?
+    /// The file, for messages.
     private let location: String
     private let world: WorldCoordinates?
     private let observer: Observer?
@@ -75,10 +76,10 @@ package struct MapGeometry: Sendable {
         switch world.frame {
         case .carrington: return try world.pixels(at: points)
         case .stonyhurst:
-            guard let meridian else { throw timeless }
+            guard let meridian else { throw noTime }
             return try world.pixels(at: points.map { SIMD2($0.x - meridian, $0.y) })
         case .helioprojective:
-            guard let observer else { throw observerFailure ?? timeless }
+            guard let observer else { throw observerFailure ?? noTime }
             return try world.pixels(at: observer.helioprojective(at: points))
         }
     }
@@ -87,8 +88,7 @@ package struct MapGeometry: Sendable {
     /// - Returns: in ascending order of the regions' numbers, with pixels as ``pixels(atCarrington:)`` gives them.
     /// - Throws: as ``pixels(atCarrington:)``; also if the time is not known.
     package func places(of catalogue: ActiveRegionCatalogue) throws -> [(position: ActiveRegionPosition, pixel: SIMD2<Double>)] {
-        guard let time else { throw timeless }
-        let known = catalogue.regions(at: time)
+        let known = catalogue.regions(at: try knownTime())
         let points = known.map { position, elapsed in
             SIMD2(
                 position.longitude + position.time.centralMeridianLongitude
@@ -97,7 +97,14 @@ package struct MapGeometry: Sendable {
         return zip(known, try pixels(atCarrington: points)).map { ($0.position, $1) }
     }
 
-    private var timeless: Failure {
+    /// ``time``, where there is no doing without it.
+    /// - Throws: `Failure` (`.badData`) if it is not known.
+    func knownTime() throws -> ObservationTime {
+        guard let time else { throw noTime }
+        return time
+    }
+
+    private var noTime: Failure {
         Failure(.badData, "the time of the observation is not known", at: "\(location), T_OBS", expected: "a time", found: "none")
     }
 

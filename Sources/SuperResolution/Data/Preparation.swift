@@ -82,17 +82,15 @@ package struct Preparation: Sendable {
         for planned in crops {
             lines.append((planned.source.number, try jsonText(ManifestCrop(planned.crop, of: planned.source, planned.part, planned.output))))
         }
-        for (item, reason) in split.leftOut.sorted(by: { $0.key < $1.key }) {
-            let place = split.items[item], source = survey.sources[place.source], frame = source.crops[place.crop].frame
+        func leaveOut(_ frame: CropFrame, of source: PreparationSource, _ reason: String) throws {
             let text = "its crop at column \(frame.x), row \(frame.y): \(reason)"
             lines.append((source.number, try jsonText(ManifestRejection(source: source.url.path, rejected: text))))
         }
-        for source in survey.sources {
-            for refusal in source.refusals {
-                let text = "its crop at column \(refusal.frame.x), row \(refusal.frame.y): \(refusal.reason)"
-                lines.append((source.number, try jsonText(ManifestRejection(source: source.url.path, rejected: text))))
-            }
+        for (item, reason) in split.leftOut.sorted(by: { $0.key < $1.key }) {
+            let place = split.items[item], source = survey.sources[place.source]
+            try leaveOut(source.crops[place.crop].frame, of: source, reason)
         }
+        for source in survey.sources { for refusal in source.refusals { try leaveOut(refusal.frame, of: source, refusal.reason) } }
         for rejection in survey.rejections {
             lines.append((rejection.number, try jsonText(ManifestRejection(source: rejection.url.path, rejected: rejection.reason))))
         }

@@ -17,13 +17,23 @@ package struct PreparationSource: Sendable, Codable {
     package let width, height: Int
     /// Whether it is upside down in the file. Crops are taken from it turned upright.
     package let isTurned: Bool
-    package var crops: [PreparationCrop]
-    /// Places where a crop was refused, and why.
-    package var refusals: [Refusal] = []
+    package let crops: [PreparationCrop]
+    /// Crops that were not taken, since they make no pairs.
+    package let refusals: [Refusal]
 
-    package struct Refusal: Sendable, Codable, Equatable {
+    package struct Refusal: Sendable, Codable {
         package let frame: CropFrame
         package let reason: String
+    }
+
+    package init(
+        number: Int, url: URL, sha256: String, instrument: Instrument, taiSeconds: Double?, regions: [Region], quality: UInt32?,
+        arcsecPerPixel: Double?, width: Int, height: Int, isTurned: Bool, crops: [PreparationCrop],
+        refusals: [Refusal] = []
+    ) {
+        (self.number, self.url, self.sha256, self.instrument) = (number, url, sha256, instrument)
+        (self.taiSeconds, self.regions, self.quality, self.arcsecPerPixel) = (taiSeconds, regions, quality, arcsecPerPixel)
+        (self.width, self.height, self.isTurned, self.crops, self.refusals) = (width, height, isTurned, crops, refusals)
     }
 
     package var time: ObservationTime? { taiSeconds.map(ObservationTime.init(taiSeconds:)) }
@@ -47,6 +57,14 @@ package struct PreparationCrop: Sendable, Codable, Equatable {
     /// What it shows of the Sun, if known.
     package let footprint: CropFootprint?
     package let pair: PairStatistics?
+
+    package init(
+        frame: CropFrame, statistics: FieldStatistics, regions: [Region] = [], mu: Double? = nil, footprint: CropFootprint? = nil,
+        pair: PairStatistics? = nil
+    ) {
+        (self.frame, self.statistics, self.regions) = (frame, statistics, regions)
+        (self.mu, self.footprint, self.pair) = (mu, footprint, pair)
+    }
 
     package var pixels: Int { frame.width * frame.height }
 }
