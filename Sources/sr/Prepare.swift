@@ -239,7 +239,7 @@ struct Prepare: ParsableCommand {
                 display.update(
                     Double(done) / Double(files.count),
                     detail: "\(done)/\(files.count)\(rate.map { String(format: ", %.1f files/s", $0) } ?? ""), \(files[number].lastPathComponent)",
-                    secondsLeft: rate.map { Double(files.count - done) / $0 })
+                    secondsLeft: rate.map { Double(files.count - done) / $0 } ?? .infinity)
             },
             isCancelled: { Interruption.isRequested })
     }

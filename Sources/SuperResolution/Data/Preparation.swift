@@ -60,17 +60,9 @@ package struct Preparation: Sendable {
     private func fingerprint(_ crops: [Planned], _ staging: PreparationStaging) throws -> FieldFingerprint {
         var fingerprint = FieldFingerprint()
         for planned in crops where planned.part == .train {
-            let file = staging.file(planned.source.number, planned.index, "histogram")
-            let histogram: Data
-            do {
-                histogram = try Data(contentsOf: file)
-            } catch {
-                throw Failure(
-                    .cannotWrite, "an unfinished run is incomplete", at: file.path, found: error.localizedDescription,
-                    remedy: "add --overwrite to start anew")
-            }
             fingerprint.add(
-                planned.crop.statistics, histogram, pixels: planned.crop.pixels, arcsecPerPixel: planned.source.arcsecPerPixel,
+                planned.crop.statistics, try staging.histogram(of: planned.source.number, planned.index), pixels: planned.crop.pixels,
+                arcsecPerPixel: planned.source.arcsecPerPixel,
                 month: planned.source.month)
         }
         return fingerprint

@@ -5,13 +5,13 @@ import Synchronization
 
 /// Crops on their way: a hidden folder inside the output, with a journal of the files that were read, so that an interrupted run can go on.
 ///
-/// Crops are written there without waiting for the disk; a line of the journal follows them.
+/// Crops are written there without waiting for the disk, their histograms into one file for all; a line of the journal follows them.
 package final class PreparationStaging: Sendable {
     package let url: URL
     /// Those whose crops are there from an earlier run, by number.
     package let finished: [Int: PreparationSource]
-    private let files: [URL]
     private let journal: Mutex<FileHandle>
+    private let histograms: Mutex<Histograms>
 
     /// What must be the same for a run to go on.
     private struct Head: Codable, Equatable {
@@ -26,6 +26,19 @@ package final class PreparationStaging: Sendable {
         var source: PreparationSource
         /// Of the file when it was read.
         var size: Int, modified: Double
+        /// Of its crops.
+        var histograms: [Piece]
+    }
+
+    /// A part of a file, in bytes.
+    private struct Piece: Codable {
+        var start: UInt64, count: Int
+    }
+
+    private struct Histograms {
+        let file: FileHandle
+        /// By the number of the source and that of the crop.
+        var pieces: [Int: [Piece]] = [:]
     }
 
     package static let name = ".partial"
@@ -42,8 +55,7 @@ package final class PreparationStaging: Sendable {
     /// - Throws: `Failure` (`.cannotWrite`) if the folder has a run with other options or inputs, or cannot be written.
     package init(in output: URL, files: [URL], options: PreparationOptions, startsAnew: Bool) throws {
         url = output.appendingPathComponent(Self.name)
-        self.files = files
-        let path = Self.journal(in: url)
+        let path = Self.journal(in: url), histogramPath = url.appendingPathComponent("histograms")
         let head = Head(
             program: programVersion, configuration: options.yaml(inputs: []), regions: try options.regions.map { try sha256(of: $0) },
             files: files.map(\.path))
@@ -56,19 +68,26 @@ package final class PreparationStaging: Sendable {
                     .cannotWrite, "the folder holds an unfinished run that was not begun with these options and inputs", at: output.path,
                     expected: was, found: now, remedy: "give the same to go on with it, or add --overwrite to start anew")
             }
-            finished = Self.finished(lines.dropFirst(), files: files, in: url)
         } else {
             try Self.remove(url)
             try createFolder(url)
+            try writeAtomically("", to: histogramPath)
             try writeAtomically(try jsonText(head) + "\n", to: path)
-            finished = [:]
         }
-        guard let handle = FileHandle(forUpdatingAtPath: path.path), let end = try? handle.seekToEnd() else {
-            throw Failure(.cannotWrite, "cannot be written", at: path.path)
-        }
+        let (journal, histograms) = (try Self.append(to: path), try Self.append(to: histogramPath))
+        let done = Self.finished(lines.dropFirst(), files: files, in: url, histogramBytes: histograms.end)
+        finished = done.mapValues(\.source)
         // What was cut off when the run was ended is no line, and must not become a part of the next.
-        if end > 0, !text.hasSuffix("\n") { try? handle.write(contentsOf: Data("\n".utf8)) }
-        journal = Mutex(handle)
+        if journal.end > 0, !text.isEmpty, !text.hasSuffix("\n") { try? journal.handle.write(contentsOf: Data("\n".utf8)) }
+        self.journal = Mutex(journal.handle)
+        self.histograms = Mutex(Histograms(file: histograms.handle, pieces: done.mapValues(\.histograms)))
+    }
+
+    private static func append(to file: URL) throws -> (handle: FileHandle, end: UInt64) {
+        guard let handle = FileHandle(forUpdatingAtPath: file.path), let end = try? handle.seekToEnd() else {
+            throw Failure(.cannotWrite, "cannot be written", at: file.path)
+        }
+        return (handle, end)
     }
 
     /// The first thing in which two runs differ.
@@ -82,16 +101,18 @@ package final class PreparationStaging: Sendable {
         return zip(was, now).first { $0 != $1 } ?? ("\(was.count) settings", "\(now.count)")
     }
 
-    private static func finished(_ lines: some Sequence<Substring>, files: [URL], in folder: URL) -> [Int: PreparationSource] {
-        var finished: [Int: PreparationSource] = [:]
+    private static func finished(
+        _ lines: some Sequence<Substring>, files: [URL], in folder: URL, histogramBytes: UInt64
+    ) -> [Int: Line] {
+        var finished: [Int: Line] = [:]
         for text in lines {
             guard let line = try? JSONDecoder().decode(Line.self, from: Data(text.utf8)), files.indices.contains(line.source.number),
                 let state = state(of: files[line.source.number]), state == (line.size, line.modified),
-                line.source.crops.indices.allSatisfy({ index in
-                    ["fits", "histogram"].allSatisfy { exists(folder.appendingPathComponent(name(line.source.number, index, $0))) }
-                })
+                line.histograms.count == line.source.crops.count,
+                line.histograms.allSatisfy({ $0.count >= 0 && $0.start <= histogramBytes && UInt64($0.count) <= histogramBytes - $0.start }),
+                line.source.crops.indices.allSatisfy({ exists(folder.appendingPathComponent(name(line.source.number, $0, "fits"))) })
             else { continue }
-            finished[line.source.number] = line.source
+            finished[line.source.number] = line
         }
         return finished
     }
@@ -126,10 +147,14 @@ package final class PreparationStaging: Sendable {
         try FITSWriter.create(
             crop.map.image, header: crop.map.header, extensions: crop.low.map { [("LR", $0.image, $0.header)] } ?? [], at: file(source, index, "fits")
         )
-        Self.beginToStore(file(source, index, "fits"))
         histogram.clear()
         histogram.add(crop.map.image)
-        try write(histogram.data, to: file(source, index, "histogram"))
+        let data = histogram.data
+        try histograms.withLock { histograms in
+            let start = try writing { try histograms.file.seekToEnd() }
+            try writing { try histograms.file.write(contentsOf: data) }
+            histograms.pieces[source] = (histograms.pieces[source] ?? []).prefix(index) + [Piece(start: start, count: data.count)]
+        }
         if let picture {
             let low = crop.low.map { low in
                 // On HMI's scale of Gauss, so that the two are alike.
@@ -142,33 +167,33 @@ package final class PreparationStaging: Sendable {
         }
     }
 
-    /// Has the disk take a file without waiting for it, so that not all is left for the end.
-    private static func beginToStore(_ file: URL) {
-        #if os(Linux)
-            let descriptor = open(file.path, O_RDONLY)
-            guard descriptor >= 0 else { return }
-            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
-            close(descriptor)
-        #endif
-    }
-
-    /// Foundation would wait for the disk.
-    private func write(_ data: Data, to file: URL) throws {
-        let stream = fopen(file.path, "w")
-        let count = data.withUnsafeBytes { bytes in stream.map { fwrite(bytes.baseAddress, 1, bytes.count, $0) } }
-        guard let stream, fclose(stream) == 0, count == data.count else {
-            throw Failure(.cannotWrite, "cannot be written", at: file.path, found: String(cString: strerror(errno)))
+    /// The histogram of a crop that was written.
+    func histogram(of source: Int, _ index: Int) throws -> Data {
+        try histograms.withLock { histograms in
+            let piece = histograms.pieces[source]?.dropFirst(index).first ?? Piece(start: 0, count: 0)
+            try? histograms.file.seek(toOffset: piece.start)
+            guard let data = try? histograms.file.read(upToCount: piece.count), data.count == piece.count else {
+                throw Failure(
+                    .cannotWrite, "an unfinished run is incomplete", at: url.path, expected: "a histogram of crop \(index) of file \(source)",
+                    found: "none", remedy: "add --overwrite to start anew")
+            }
+            return data
         }
     }
 
     /// Notes that all crops of a source are there. Safe to call from several threads.
     func note(_ source: PreparationSource) throws {
         guard let (size, modified) = Self.state(of: source.url) else { return }
-        let text = try jsonText(Line(source: source, size: size, modified: modified)) + "\n"
+        let pieces = histograms.withLock { $0.pieces[source.number] ?? [] }
+        let text = try jsonText(Line(source: source, size: size, modified: modified, histograms: pieces)) + "\n"
+        try journal.withLock { journal in try writing { try journal.write(contentsOf: Data(text.utf8)) } }
+    }
+
+    private func writing<Result>(_ body: () throws -> Result) throws -> Result {
         do {
-            try journal.withLock { try $0.write(contentsOf: Data(text.utf8)) }
+            return try body()
         } catch {
-            throw Failure(.cannotWrite, "cannot be written", at: Self.journal(in: url).path, found: error.localizedDescription)
+            throw Failure(.cannotWrite, "cannot be written", at: url.path, found: error.localizedDescription)
         }
     }
 
