@@ -69,7 +69,6 @@ public final class FITSFile {
         structure = FITSStructure(of: url)
         if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
         _ = FITSFile.isReady
-        ffcmsg()  // fits_clear_errmsg
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
         if let bytes, bytes.all.starts(with: Array("SIMPLE  =".utf8)) {
@@ -196,7 +195,6 @@ extension FITSFile {
     /// Moves to the unit with that number from 0; false if the file ends before it.
     private func move(to hdu: Int) throws -> Bool {
         if let damage = structure.damage, hdu >= damage.hdu { throw damage.failure }
-        ffcmsg()
         var status: CInt = 0
         ffmahd(handle, CInt(hdu + 1), nil, &status)  // fits_movabs_hdu
         if status == END_OF_FILE { return false }
