@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import Logging
+import TensorCore
 
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
@@ -46,6 +47,9 @@ struct CommonOptions: ParsableArguments {
 }
 
 extension Logger {
+    /// Warns of matrix products that are slower than they could be; for commands that run networks.
+    func warnOfSlowProducts() { if let text = OpenBLAS.warning { warning("\(text)") } }
+
     /// Warns of the rows that a catalogue of active regions leaves out: of the first, with the number of the others; of each with `--verbose`.
     func warn(ofRows rows: [Failure]) {
         guard let first = rows.first else { return }

@@ -142,6 +142,7 @@ struct TrainingOptions: ParsableArguments {
             print(try configuration.yaml(), terminator: "")
             return
         }
+        logger.warnOfSlowProducts()
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
             configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(fileURL), start: kept ?? start.map(fileURL),

@@ -8,9 +8,6 @@ struct Matrix {
     var isTransposed = false
 }
 
-/// OpenBLAS works on one thread a call; the program itself decides what runs side by side.
-private let singleThreaded: Void = openblas_set_num_threads(1)
-
 /// c ← alpha·a·b + beta·c with a `[m, k]`, b `[k, n]`, c `[m, n]`, on the calling thread.
 func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix, m: Int, n: Int, k: Int, alpha: Float = 1, beta: Float = 0) {
     singleThreaded

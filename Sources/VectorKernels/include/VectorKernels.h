@@ -8,6 +8,9 @@
 // They know pointers and counts only. `count` is a number of elements; rows are contiguous; outputs may be the same memory as
 // an input of the same extent unless said otherwise.
 
+// The processor's level of x86-64 (3: AVX2, 4: AVX-512), as the versions are chosen; 0 elsewhere. In `processor.c`.
+int instruction_set_level(void);
+
 // MARK: Elementwise, in `elementwise.c`
 
 // out[i, j] = a[i·a_outer + j·a_inner] ∘ b[i·b_outer + j·b_inner]; inner strides are 0 or 1. out is contiguous.
