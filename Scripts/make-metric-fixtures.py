@@ -64,37 +64,63 @@ def spots(height, width, count):
     return field
 
 
-def region_size(strong):
-    """The pixels inside the filled external contours."""
+def region_sizes(strong):
+    """The pixels inside the filled external contours: of all, and of the one with the pixel nearest to the middle (of equally near ones the largest)."""
     contours, _ = cv2.findContours(strong.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(strong.shape, np.uint8)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
-    return int(filled.sum())
+    y, x = np.mgrid[:strong.shape[0], :strong.shape[1]]
+    distance = (2 * x - strong.shape[1] + 1) ** 2 + (2 * y - strong.shape[0] + 1) ** 2
+    regions = []
+    for index in range(len(contours)):
+        alone = np.zeros(strong.shape, np.uint8)
+        cv2.drawContours(alone, contours, index, 1, cv2.FILLED)
+        regions.append((int(distance[alone > 0].min()), -int(alone.sum())))
+    return int(filled.sum()), -min(regions)[1] if regions else 0
 
 
-def power_beyond(field, cutoff):
-    """Power beyond `cutoff` cycles per pixel under a Hann window that is symmetric about the middle."""
+def spectrum(field):
+    """The Fourier transform under a Hann window that is symmetric about the middle, and the frequencies in cycles per pixel."""
     height, width = field.shape
     window = [np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in field.shape]
-    power = np.abs(np.fft.fft2((field - field.mean()) * window[0][:, None] * window[1][None])) ** 2
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
-    return float(power[frequency > cutoff].sum())
+    transform = np.fft.fft2((field - field.mean()) * window[0][:, None] * window[1][None])
+    return transform, np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None])
+
+
+def spectral_metrics(prediction, truth):
+    (a, frequency), (b, _) = spectrum(prediction), spectrum(truth)
+    values = {}
+    for key, lower in (("nyquist", 0.125), ("2arcsec", 0.25)):
+        beyond = frequency > lower
+        values[f"power_ratio_{key}"] = (np.abs(a[beyond]) ** 2).sum() / (np.abs(b[beyond]) ** 2).sum()
+    for index in range(4):
+        band = (frequency > index / 16) & (frequency <= (index + 1) / 16)
+        first, second = (np.abs(a[band]) ** 2).sum(), (np.abs(b[band]) ** 2).sum()
+        values[f"power_ratio_band_{index + 1}"] = first / second
+        values[f"correlation_band_{index + 1}"] = (a[band] * b[band].conj()).real.sum() / np.sqrt(first * second)
+    return {key: float(value) for key, value in values.items()}
 
 
 def field_metrics(prediction, truth):
     a, b = (np.clip(field, -3000, 3000) / 3000 for field in (prediction, truth))
     unsigned = np.abs(truth).sum()
-    sizes = [region_size(np.abs(field) >= 300) for field in (prediction, truth)]
+    sizes = [region_sizes(np.abs(field) >= 300) for field in (prediction, truth)]
+    low = truth.reshape(truth.shape[0] // 4, 4, truth.shape[1] // 4, 4).mean((1, 3))
+    quiet = np.abs(np.kron(low.astype(np.float32), np.ones((4, 4)))) <= 10
     return {
         "psnr": 10 * np.log10(4 / np.mean((a - b) ** 2)),
         "ssim": structural_similarity(a, b, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2),
         "unsigned_flux_error_signed": 100 * (np.abs(prediction).sum() - unsigned) / unsigned,
         "net_flux_error_signed": 100 * (prediction.sum() - truth.sum()) / unsigned,
-        "ar_size_px": sizes[0],
-        "truth_ar_size_px": sizes[1],
-        "ar_size_error_signed": 100 * (sizes[0] - sizes[1]) / sizes[1],
-        "power_ratio_nyquist": power_beyond(prediction, 0.125) / power_beyond(truth, 0.125),
-        "power_ratio_2arcsec": power_beyond(prediction, 0.25) / power_beyond(truth, 0.25),
+        "ar_size_px": sizes[0][0],
+        "truth_ar_size_px": sizes[1][0],
+        "ar_size_error_signed": 100 * (sizes[0][0] - sizes[1][0]) / sizes[1][0],
+        "central_ar_size_px": sizes[0][1],
+        "truth_central_ar_size_px": sizes[1][1],
+        "central_ar_size_error_signed": 100 * (sizes[0][1] - sizes[1][1]) / sizes[1][1],
+        **spectral_metrics(prediction, truth),
+        "quiet_std_ratio": prediction[quiet].std() / truth[quiet].std(),
+        "rmse": np.sqrt(np.mean((prediction - truth) ** 2)),
     }
 
 
@@ -125,6 +151,8 @@ def masks():
         ["#"], ["."], ["#.#.##"], [".....", "....."],
         ["##.##", "##.##", "..#..", "##.##", "##.##"],
         ["....#", "####.", "#..#.", "#..#.", "####.", "....."],
+        ["#.#####", "#.#...#", "#.#.#.#", "..#...#", "###.###"],  # touching borders and, by a corner, each other
+        ["###..###", "#.#..#.#", "###..###", "........", "###..###", "#.#..#.#", "###..###"],  # equally near to the middle
     ]
     masks = [np.array([[c == "#" for c in line] for line in lines]) for lines in drawn]
     for share in (0.1, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7, 0.9):
@@ -135,10 +163,44 @@ def masks():
         noise = cv2.GaussianBlur(random.normal(0, 1, (height, width)), (0, 0), random.uniform(0.8, 2.5))
         masks.append(np.abs(noise) >= 0.8 * noise.std())
     write("regions.json", {
-        "masks": [{"rows": ["".join(".#"[int(v)] for v in line) for line in mask], "size": region_size(mask)} for mask in masks],
+        "masks": [{"rows": ["".join(".#"[int(v)] for v in line) for line in mask], "size": region_sizes(mask)[0], "central": region_sizes(mask)[1]}
+                  for mask in masks],
+    })
+
+
+def ensemble():
+    """Six samples of a field, as an ensemble: some of them equal to the truth in places, some pixels of the truth without data."""
+    truth = spots(32, 64, 8) + random.normal(0, 20, (32, 64))
+    samples = truth + random.normal(0, 15, (6, 32, 64)) + 8 * random.normal(0, 1, (32, 64))
+    truth, samples = truth.round(0).astype(np.float32), samples.round(0).astype(np.float32)
+    truth[3:9, 40:50] = np.nan
+    valid = np.isfinite(truth)
+    y, x = truth[valid].astype(np.float64), np.sort(samples[:, valid].astype(np.float64), 0)
+    count = len(x)
+    mean = x.mean(0)
+    differences = np.abs(x[:, None] - x[None]).sum((0, 1))
+    clip = lambda field: np.clip(field, -3000, 3000) / 3000
+    expected = {
+        "crps": np.mean(np.abs(x - y).mean(0) - differences / (2 * count * (count - 1))),
+        "spread_skill": np.sqrt((count + 1) / count * x.var(0, ddof=1).mean() / np.mean((mean - y) ** 2)),
+        "psnr_mean": 10 * np.log10(4 / np.mean((clip(mean) - clip(y)) ** 2)),
+    }
+    coverage = {}
+    for level in (0.3, 0.5, 0.7):
+        # NumPy's "weibull" quantiles are those at p (N + 1).
+        low, high = np.quantile(x, [(1 - level) / 2, (1 + level) / 2], axis=0, method="weibull")
+        coverage[str(level)] = np.mean((y >= low) & (y <= high))
+    expected["coverage_50"] = coverage["0.5"]
+    ranks = np.zeros(count + 1)
+    for below, equal in zip((x < y).sum(0), (x == y).sum(0)):
+        ranks[below:below + equal + 1] += 1 / (equal + 1)
+    write("ensemble.json", {
+        "truth": rows(truth), "samples": [rows(sample) for sample in samples], "expected": expected, "coverage": coverage,
+        "ranks": list(ranks / len(y)),
     })
 
 
 resampling()
 fields()
 masks()
+ensemble()

@@ -10,15 +10,26 @@ struct Evaluate: ParsableCommand {
         abstract: "Score models against the truth.",
         discussion: """
             DATA is a folder of high-resolution FITS maps (of a prepared folder its test part), degraded here by 4 × 4 block means, or of pairs with an \
-            extension LR. Every model, and the baselines nearest, bicubic and bicubic-consistent, are scored on the same maps: PSNR, SSIM, LPIPS, \
-            magnetic flux, active-region size and Fourier power. Prints the table; writes report.json, table.md, table.csv, table.tex and per-image.csv.
+            extension LR. Every model, and the baselines nearest, bicubic and bicubic-consistent, are scored on the same maps; an autoencoder by its \
+            reconstruction. With --predictions and --references what another program made is scored instead, in Gauss, NAME.fits or NAME_sr.fits against \
+            NAME.fits.
+
+            Prints the table and how sure the differences from the first model are; writes report.html with all tables and figures, report.json, \
+            table.md, .csv and .tex, differences.md, .csv and .tex, per-image.csv, curves.csv, and the figures as PNG and PDF. Scores are kept in \
+            the folder cache: the same command with one more model scores that alone.
             """)
 
     @Argument(help: ArgumentHelp("Folder of FITS maps, or FITS files.", valueName: "data"))
-    var data: [String]
+    var data: [String] = []
 
     @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("Model files (default: the bundled one).", valueName: "file"))
     var model: [String] = []
+
+    @Option(help: ArgumentHelp("Score this folder of FITS files, one a reference, instead of models.", valueName: "dir"))
+    var predictions: String?
+
+    @Option(help: ArgumentHelp("The true maps that --predictions are scored against.", valueName: "dir"))
+    var references: String?
 
     @Option(help: ArgumentHelp("Folder for the report.", valueName: "dir"))
     var output: String
@@ -29,7 +40,11 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Score this many maps alone.")
     var limit: Int?
 
-    @Option(help: ArgumentHelp("Metrics, separated by commas: psnr, ssim, lpips, flux, ar-size, spectrum (default: all).", valueName: "names"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            Metrics, separated by commas: psnr, ssim, lpips, fid, flux, ar-size, spectrum, quiet-sun, field, calibration (default: all).
+            """, valueName: "names"))
     var metrics: String?
 
     @Option(help: "Field in Gauss from which a pixel counts towards an active region.")
@@ -38,51 +53,84 @@ struct Evaluate: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
-    @Option(help: "Keep the input's block means: exact or off.")
-    var consistency = SuperResolutionProduct.Consistency.exact
+    @Option(help: "Keep the input's block means: exact, off, or auto (exact, but of pairs half the correction).")
+    var consistency = SuperResolutionProduct.Consistency.auto
 
-    @Option(help: .hidden) var clipWeights: String?
-    @Option(help: .hidden) var predictions: String?
-    @Option(help: .hidden) var references: String?
+    @Option(
+        help: ArgumentHelp(
+            """
+            Weights of CLIP ViT-B/32 (safetensors, named as Hugging Face's CLIPModel or CLIPVisionModelWithProjection), in whose space the Fréchet \
+            distance is the paper's FID (default: AlexNet's features).
+            """, valueName: "file"))
+    var clipWeights: String?
+
+    @Option(help: "The period in arcsec of the circle in Fourier space, beyond which power and uncertainty are judged by themselves.")
+    var fineCutoff = 2.0
+
+    @Option(help: "Order of the Butterworth filter that splits the uncertainty there.")
+    var fineOrder = 2
+
+    @Option(help: ArgumentHelp("Folder in which scores are kept (default: cache in the report's folder).", valueName: "dir"))
+    var cache: String?
 
     @OptionGroup(title: "Common options")
     var common: CommonOptions
 
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
-        try check(clipWeights == nil, "--clip-weights is not built yet")
-        try check(predictions == nil && references == nil, "--predictions and --references are not built yet")
+        try check(
+            (predictions == nil) == (references == nil), "--predictions and --references need each other: both are folders of FITS files")
+        try check(predictions == nil || (data.isEmpty && model.isEmpty), "--predictions takes neither data nor --model")
+        try check(predictions != nil || !data.isEmpty, "no data: give a folder of FITS maps, or --predictions and --references")
+        try check(fineCutoff > 1 && fineCutoff <= 100, "--fine-cutoff must be more than 1 and at most 100 arcsec, not \(fineCutoff)")
+        try check((1...20).contains(fineOrder), "--fine-order must be 1 … 20, not \(fineOrder)")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
+        try check(metricNames.map { !$0.isEmpty } ?? true, "--metrics names none")
+        try check(clipWeights == nil || metricNames?.contains("fid") ?? true, "--clip-weights is of use with the metric fid alone")
         try check(limit.map { $0 > 0 } ?? true, "--limit must be at least 1")
         try check(regionThreshold > 0 && regionThreshold.isFinite, "--region-threshold must be more than 0, not \(regionThreshold)")
     }
 
+    private var metricNames: [String]? {
+        metrics?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+
     func run() throws {
         let logger = common.start()
+        logger.warnOfSlowProducts()
         let folder = fileURL(output)
         try common.checkOutput(folder.appendingPathComponent("report.json"))
-        let files = try expandInputs(data) { url in
+        let files = try expandInputs(references.map { [$0] } ?? data) { url in
             let test = url.appendingPathComponent("test")
             return try fitsFiles(in: FileManager.default.fileExists(atPath: test.path) ? test : url)
         }
         var options = Evaluation.Options()
-        options.metrics = metrics?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        options.metrics = metricNames
         (options.samples, options.limit, options.regionThreshold) = (samples, limit, regionThreshold)
         options.resolver = SuperResolver.Options(
-            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, consistency: consistency == .off ? 0 : 1,
-            seed: sampling.seed)
-        let models = try model.isEmpty ? [BundledModels.superResolution()] : model.map(fileURL)
-        let evaluation = try Evaluation(models: models, options: options, logger: logger)
+            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, seed: sampling.seed)
+        options.consistency = consistency
+        (options.clipWeights, options.cache) = (clipWeights.map(fileURL), cache.map(fileURL))
+        (options.fineCutoff, options.fineOrder) = (fineCutoff, fineOrder)
+        let evaluation =
+            if let predictions {
+                try Evaluation(
+                    predictions: expandInputs([predictions], files: fitsFiles(in:)), of: fileURL(predictions), options: options, logger: logger)
+            } else {
+                try Evaluation(
+                    models: model.isEmpty ? [BundledModels.superResolution()] : model.map(fileURL), options: options, logger: logger)
+            }
         Interruption.watch()
         let display = common.progressDisplay("evaluate")
-        let (table, failures) = try evaluation.run(
-            maps: files, dataPath: data.joined(separator: " "), output: folder, progress: { display.update($0, detail: $1) },
+        let path = references.map { "\(predictions ?? "") against \($0)" } ?? data.joined(separator: " ")
+        let (tables, failures) = try evaluation.run(
+            maps: files, dataPath: path, output: folder, progress: { display.update($0, detail: $1) },
             isCancelled: { Interruption.isRequested })
         display.finish()
-        print(table)
+        print(tables, terminator: "")
         logger.info("report: \(folder.path)")
         if !failures.isEmpty {
-            throw Failure(.badData, "\(failures.count) of \(files.count) maps were left out:" + failures.map { "\n  \($0)" }.joined())
+            throw Failure(.badData, "not all could be scored; the report holds the rest:" + failures.map { "\n  \($0)" }.joined())
         }
     }
 }

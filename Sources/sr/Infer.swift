@@ -20,7 +20,8 @@ struct Infer: ParsableCommand {
         discussion: """
             Takes magnetograms of about 2 arcsec a pixel (MDI full disks, SMARP maps, 4 × 4 averaged HMI), as FITS files or folders of them, and writes \
             NAME_sr.fits with 4 times as many pixels along each axis: float32 Gauss, NaN where there are no data, the input's header with the grid \
-            refined exactly, turned as the input is. With --samples the extensions MEAN and STD follow (Gauss).
+            refined exactly, turned as the input is. With --samples the extensions MEAN, STD (standard deviation), STD_FINE (that \
+            of structure finer than --fine-cutoff) and FINE (1 where STD has such structure, else 0) follow, and with --keep-samples the cube SAMPLES.
             """)
 
     @Argument(help: ArgumentHelp("FITS files or folders.", valueName: "input"))
@@ -35,8 +36,17 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
     var adapter: String?
 
-    @Option(help: "Samples to draw; from 2 on their mean and standard deviation are written too.")
+    @Option(help: "Samples to draw; from 2 on their mean and standard deviations are written too (10 for uncertainty).")
     var samples = 1
+
+    @Flag(help: "Write all samples too, as an extension with a third axis.")
+    var keepSamples = false
+
+    @Option(help: "With --samples: period in arcsec below which structure is fine (default: 2).")
+    var fineCutoff: Double?
+
+    @Option(help: "With --samples: order of the Butterworth high-pass that takes fine structure out, 1 … 20 (default: 2).")
+    var fineOrder: Int?
 
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
@@ -82,7 +92,7 @@ struct Infer: ParsableCommand {
     @Option(help: "Primary image when there are several samples: sample or mean.")
     var primary = PrimaryImage.sample
 
-    @Flag(help: "Write a picture, NAME_sr.png, beside each result, north up.")
+    @Flag(help: "Write a picture, NAME_sr.png, beside each result, north up; with --samples of the deviations too, and with FINE painted over.")
     var preview = false
 
     @Flag(name: .customLong("continue"), help: "Skip inputs whose results exist.")
@@ -91,22 +101,22 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Work on every N-th input from the I-th (from 1), for cluster jobs.", valueName: "i/n"))
     var shard: String?
 
-    @Flag(help: .hidden) var keepSamples = false
-    @Option(help: .hidden) var fineCutoff: Double?
-    @Option(help: .hidden) var fineOrder: Int?
-
     @OptionGroup(title: "Common options")
     var common: CommonOptions
 
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
-        try check(fineCutoff == nil && fineOrder == nil, "--fine-cutoff and --fine-order are not built yet")
-        try check(!keepSamples, "--keep-samples is not built yet")
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
         try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
         try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
         try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
+        try check(samples > 1 || !keepSamples, "--keep-samples needs --samples of at least 2")
+        try check(samples > 1 || (fineCutoff == nil && fineOrder == nil), "--fine-cutoff and --fine-order need --samples of at least 2")
+        if let fineCutoff {
+            try check(fineCutoff > 0 && fineCutoff <= 3600, "--fine-cutoff must be more than 0 and at most 3600 arcsec, not \(fineCutoff)")
+        }
+        if let fineOrder { try check((1...20).contains(fineOrder), "--fine-order must be 1 … 20, not \(fineOrder)") }
         try check(!(continues && common.overwrite), "--continue and --overwrite exclude each other")
         try check(crop == nil || centreOn == nil, "--crop and --centre-on exclude each other")
         try check(centreOn == nil || !regions.isEmpty, "--centre-on needs the places of active regions, --regions FILE")
@@ -153,6 +163,7 @@ struct Infer: ParsableCommand {
 
     func run() throws {
         let logger = common.start()
+        logger.warnOfSlowProducts()
         let shard = try parsedShard()
         let all = try expandInputs(inputs, files: fitsFiles(in:))
         let named = Dictionary(grouping: all) { fitsStem($0.lastPathComponent) }
@@ -165,7 +176,8 @@ struct Infer: ParsableCommand {
         var options = SuperResolutionProduct.Options()
         options.resolver = SuperResolver.Options(
             sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed)
-        (options.samples, options.meanIsPrimary) = (samples, primary == .mean)
+        (options.samples, options.meanIsPrimary, options.keepsSamples) = (samples, primary == .mean, keepSamples)
+        (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
         let product = try SuperResolutionProduct(
@@ -184,27 +196,23 @@ struct Infer: ParsableCommand {
                 continue
             }
             do {
-                try common.checkOutput(target)
-                let (low, high) = try product.make(
+                let picture = target.deletingPathExtension().appendingPathExtension("png")
+                for output in [target] + (preview ? [picture] : []) { try common.checkOutput(output) }
+                let result = try product.make(
                     file, to: target, options: options, overwrite: common.overwrite,
                     progress: {
                         display.update((Double(index) + $0) / Double(files.count), detail: "\(index + 1)/\(files.count) \(file.lastPathComponent)")
                     }, isCancelled: { Interruption.isRequested })
                 logger.info("\(target.path)")
-                if preview { try writePreview(low, high, target.deletingPathExtension().appendingPathExtension("png"), logger) }
+                if preview {
+                    try result.writePreview(to: picture)
+                    logger.info("\(picture.path)")
+                }
             } catch let failure as Failure where failure.category != .interrupted {
                 failures.add(failure, logger)
             }
         }
         display.finish()
         try failures.finish()
-    }
-
-    private func writePreview(_ low: Magnetogram, _ high: Magnetogram, _ target: URL, _ logger: Logger) throws {
-        try MagnetogramFigure(
-            [MagnetogramFigure.Panel(low, title: "input"), MagnetogramFigure.Panel(high, title: "super-resolved")],
-            title: low.source.lastPathComponent
-        ).write(to: target, overwrite: true)
-        logger.info("\(target.path)")
     }
 }

@@ -142,7 +142,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
             let report = folder.appendingPathComponent("report")
             let evaluate = try sr(["evaluate", data.path, "--model", models.autoencoder.path, "--output", report.path, "--no-progress"])
             #expect(evaluate.status == 65 && evaluate.output.contains("PSNR"), "\(evaluate)")
-            #expect(evaluate.errors.contains("1 of 3 maps") && evaluate.errorLines.last?.contains("bad.fits") == true, "\(evaluate)")
+            #expect(evaluate.errors.contains("sr: not all could be scored") && evaluate.errorLines.last?.contains("bad.fits") == true, "\(evaluate)")
             #expect(files(under: report).contains("report.json"))
 
             let run = folder.appendingPathComponent("run")

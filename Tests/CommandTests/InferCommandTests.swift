@@ -6,20 +6,9 @@ import Testing
 @Suite struct InferCommandTests {
     private static let side = 24
 
-    /// Runs `infer` on a made-up MDI map, and reads what it wrote.
-    private func infer(_ folder: URL, _ options: String..., change: (inout Image, inout FITSHeader) -> Void = { _, _ in }) throws -> FITSFile {
-        let input = folder.appendingPathComponent("low.fits")
-        if !FileManager.default.fileExists(atPath: input.path) { try TestMap.writeLow(to: input, side: Self.side, change: change) }
-        let model = try TinyModels.shared.get().model
-        let arguments = ["infer", input.path, "--model", model.path, "--steps", "2", "--output", folder.path, "--overwrite", "--quiet"] + options
-        let result = try sr(arguments)
-        try #require(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result)")
-        return try FITSFile(reading: folder.appendingPathComponent("low_sr.fits"))
-    }
-
     @Test func gridIsRefinedAndOriginTold() throws {
         try withFolder { folder in
-            let result = try infer(folder, "--seed", "5").firstImage()
+            let result = try inferLow(folder, "--seed", "5").firstImage()
             #expect(result.image.width == 4 * Self.side && result.image.height == 4 * Self.side)
             #expect(result.header.real("CRPIX1") == (10.25 - 0.5) * 4 + 0.5 && result.header.real("CRPIX2") == (-3.5 - 0.5) * 4 + 0.5)
             #expect(result.header.real("CDELT1") == 1.98 / 4 && result.header.real("CDELT2") == 1.98 / 4)
@@ -32,8 +21,7 @@ import Testing
             let models = try TinyModels.shared.get()
             let evaluation = try sr([
                 "evaluate", models.maps.path, "--model", models.model.path, "--samples", "1", "--steps", "1", "--limit", "1", "--metrics", "psnr",
-                "--output",
-                report.path, "--quiet",
+                "--output", report.path, "--quiet",
             ])
             #expect(evaluation.status == 0, "\(evaluation)")
             let json = try String(contentsOf: report.appendingPathComponent("report.json"), encoding: .utf8)
@@ -49,8 +37,8 @@ import Testing
         }
         try withFolder { folder in
             func isBlank(_ x: Int, _ y: Int) -> Bool { (x / 4, y / 4) == (5, 7) || y >= 80 }
-            let kept = try infer(folder, change: blank).firstImage().image
-            let filled = try infer(folder, "--off-disk", "zero").firstImage().image
+            let kept = try inferLow(folder, change: blank).firstImage().image
+            let filled = try inferLow(folder, "--off-disk", "zero").firstImage().image
             for y in 0..<kept.height {
                 for x in 0..<kept.width {
                     if isBlank(x, y) {
@@ -63,29 +51,9 @@ import Testing
         }
     }
 
-    @Test func ensembleHasMeanAndDeviation() throws {
-        try withFolder { folder in
-            let file = try infer(folder, "--samples", "2")
-            let (first, mean, deviation) = (
-                try file.firstImage().image, try #require(try file.image(named: "MEAN")), try #require(try file.image(named: "STD"))
-            )
-            #expect(mean.header.real("CRPIX1") == (10.25 - 0.5) * 4 + 0.5 && deviation.image.width == 4 * Self.side)
-            var greatest: Float = 0
-            for index in first.pixels.indices {
-                // Of two values, each lies the deviation / √2 from the mean.
-                let expected = abs(first.pixels[index] - mean.image.pixels[index]) * Float(2).squareRoot()
-                #expect(abs(deviation.image.pixels[index] - expected) <= 1e-3 + 1e-3 * expected)
-                greatest = max(greatest, expected)
-            }
-            #expect(greatest > 0.1, "the samples are the same")
-            let primary = try infer(folder, "--samples", "2", "--primary", "mean").firstImage().image
-            #expect(primary == mean.image)
-        }
-    }
-
     @Test func keepsItsInputsBlockMeans() throws {
         try withFolder { folder in
-            let result = try infer(folder, "--consistency", "exact", "--mdi-factor", "1").firstImage().image
+            let result = try inferLow(folder, "--consistency", "exact", "--mdi-factor", "1").firstImage().image
             let low = try FITSFile(reading: folder.appendingPathComponent("low.fits")).firstImage().image
             for y in 0..<low.height {
                 for x in 0..<low.width {
@@ -99,7 +67,7 @@ import Testing
 
     @Test func cropsHaveTheirOwnGrid() throws {
         try withFolder { folder in
-            let result = try infer(folder, "--crop", "4,8,12,16").firstImage()
+            let result = try inferLow(folder, "--crop", "4,8,12,16").firstImage()
             #expect(result.image.width == 48 && result.image.height == 64)
             #expect(result.header.real("CRPIX1") == (10.25 - 0.5 - 4) * 4 + 0.5 && result.header.real("CRPIX2") == (-3.5 - 0.5 - 8) * 4 + 0.5)
         }
@@ -107,8 +75,8 @@ import Testing
 
     @Test func seedAloneDecides() throws {
         try withFolder { folder in
-            func bytes(_ options: String..., environment: [String: String] = [:]) throws -> Data {
-                _ = try infer(folder, "--samples", "2", "--tile", "16", "--overlap", "8", options[0], options[1], options[2], options[3])
+            func bytes(_ options: String...) throws -> Data {
+                _ = try inferLow(folder, "--samples", "2", "--tile", "16", "--overlap", "8", options[0], options[1], options[2], options[3])
                 return try Data(contentsOf: folder.appendingPathComponent("low_sr.fits"))
             }
             let first = try bytes("--seed", "3", "--threads", "1")

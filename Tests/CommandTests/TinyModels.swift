@@ -76,3 +76,15 @@ struct TinyModels {
         return TinyModels(maps: maps, autoencoder: weights, model: model.appendingPathComponent("model.safetensors"))
     }
 }
+
+/// Runs `infer` on `low.fits`, a made-up MDI map of 24 × 24 pixels that is made where it is not there, and reads what comes of it.
+/// - Parameter change: made to the map.
+func inferLow(_ folder: URL, _ options: String..., change: (inout Image, inout FITSHeader) -> Void = { _, _ in }) throws -> FITSFile {
+    let input = folder.appendingPathComponent("low.fits")
+    if !FileManager.default.fileExists(atPath: input.path) { try TestMap.writeLow(to: input, change: change) }
+    let model = try TinyModels.shared.get().model
+    let arguments = ["infer", input.path, "--model", model.path, "--steps", "2", "--output", folder.path, "--overwrite", "--quiet"] + options
+    let result = try sr(arguments)
+    try #require(result.status == 0 && result.output.isEmpty && result.errors.isEmpty, "\(result)")
+    return try FITSFile(reading: folder.appendingPathComponent("low_sr.fits"))
+}

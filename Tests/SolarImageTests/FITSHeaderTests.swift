@@ -86,4 +86,21 @@ import Testing
         header.updateStatistics(of: Image(width: 2, height: 2, repeating: .nan))
         #expect(header.card("DATAMEAN")?.value == .undefined && header.integer("DATAVALS") == 0)
     }
+
+    @Test func takesOutStatistics() throws {
+        let common: Set = ["DATAVALS", "MISSVALS", "DATAMIN", "DATAMAX", "DATAMEDN", "DATAMEAN", "DATARMS"]
+        let fluxes: Set = ["TOT_FLUX", "AVG_FLUX", "MEAN_FLD", "DATASKEW", "DATAKURT"]
+        let statistics: [(name: String, keywords: Set<String>)] = [
+            ("sharp", common), ("mdi", common.union(fluxes)),
+            ("mdi-rebinned", common.union(fluxes).subtracting(["DATARMS"]).union(["DATA_RMS", "NPIXFLUX"])),
+            ("sharp-2025", common.subtracting(["DATAMIN", "DATAMAX"]).union(["_DATAMIN", "_DATAMAX"])),
+        ]
+        for (name, expected) in statistics {
+            let header = try Fixture.header(name)
+            var changed = header
+            changed.removeStatistics()
+            #expect(changed.cards == header.cards.filter { !expected.contains($0.keyword) }, "all others in their order")
+            #expect(Set(header.cards.map(\.keyword)).isSuperset(of: expected), "\(name)")
+        }
+    }
 }

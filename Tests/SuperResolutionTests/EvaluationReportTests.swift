@@ -60,7 +60,7 @@ import Testing
         report.models[0].metrics["frechet"] = Summary(of: [0.5, 0.7], featureSpace: "AlexNet relu5")
         let text = try report.json()
         let json = try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-        #expect(Set(json.keys) == ["models", "data", "options"])
+        #expect(Set(json.keys) == ["models", "data", "options", "warnings", "statements"])
         let models = try #require(json["models"] as? [[String: Any]])
         #expect(Set(models[1].keys) == ["name", "file_sha256", "metrics"])
         #expect(models[0]["file_sha256"] as? String == "ab12" && models[1]["file_sha256"] is NSNull)
@@ -77,7 +77,7 @@ import Testing
         let (report, _) = try report()
         let table = EvaluationTable(report, metrics: groups.flatMap(\.metrics))
         #expect(
-            table.text == """
+            table.table.text == """
                                 ldm, "small"  nearest
                 Flux error (%)     4.5 ± 2.1      1.0
                 Samples_seen           2 ± 1    1 ± 0
@@ -85,7 +85,7 @@ import Testing
 
                 """)
         #expect(
-            table.markdown == """
+            table.table.markdown == """
                 | Metric | ldm, "small" | nearest |
                 |---|---:|---:|
                 | Flux error (%) | 4.5 ± 2.1 | **1.0** |
@@ -93,11 +93,31 @@ import Testing
                 | PSNR (dB) | **∞** | **∞** |
 
                 """)
-        #expect(table.latex.contains("Flux error (\\%) & 4.5 $\\pm$ 2.1 & \\textbf{1.0} \\\\\n"))
-        #expect(table.latex.contains("Samples\\_seen"))
+        #expect(table.table.latex.contains("Flux error (\\%) & 4.5 $\\pm$ 2.1 & \\textbf{1.0} \\\\\n"))
         let lines = table.commaSeparated.split(separator: "\n")
         #expect(lines[0] == #"metric,name,unit,"ldm, ""small"" mean","ldm, ""small"" std","ldm, ""small"" n",nearest mean,nearest std,nearest n"#)
         #expect(lines[1] == "flux_error,Flux error,%,4.5,2.1213203435596424,2,1.0,,1")
+    }
+
+    /// Which columns of a row are bold.
+    private func best(_ better: Metric.Better, decimals: Int, _ means: [Double?]) -> [Bool] {
+        let metric = Metric(key: "key", name: "Name", better: better, decimals: decimals)
+        var report = EvaluationReport(models: [], scores: [], groups: [], path: "", options: EvaluationOptions())
+        report.models = means.enumerated().map { index, mean in
+            EvaluationReport.Model(name: "\(index)", fileSHA256: nil, metrics: mean.map { ["key": Summary(of: [$0])] } ?? [:])
+        }
+        return EvaluationTable(report, metrics: [metric]).table.rows[0].dropFirst().map(\.isBold)
+    }
+
+    @Test func theBestAsPrintedIsBold() {
+        #expect(best(.higher, decimals: 1, [1.04, 0.96, 0.94, nil, .nan]) == [true, true, false, false, false])
+        #expect(best(.lower, decimals: 2, [1.04, 0.96, 0.94]) == [false, false, true])
+        // Half of 1 is as far off as twice 1; a ratio of 0 is farthest.
+        #expect(best(.nearestToOne, decimals: 2, [0.5, 2, 2.01, 0]) == [true, true, false, false])
+        #expect(best(.nearest(0.8), decimals: 2, [0.7, 0.95, 1]) == [true, false, false])
+        #expect(best(.neither, decimals: 2, [1, 2]) == [false, false])
+        // One value alone is not the best of several.
+        #expect(best(.lower, decimals: 1, [1.04]) == [false] && best(.lower, decimals: 1, [nil, 1.04, .nan]) == [false, false, false])
     }
 
     @Test func onePerImageLineAScore() throws {
@@ -116,9 +136,17 @@ import Testing
         try createFolder(folder)
         defer { try? FileManager.default.removeItem(at: folder) }
         let (report, scores) = try report()
-        try report.write(to: folder, scores: scores, groups: groups)
+        let curves = EvaluationCurves(models: report.models.map(\.name), scores: scores, truths: [])
+        let differences = DifferenceTable([], reference: "nearest")
+        try report.write(to: folder, scores: scores, groups: groups, differences: differences, curves: curves)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-        #expect(names == ["per-image.csv", "report.json", "table.csv", "table.md", "table.tex"])
-        #expect(throws: Failure.self) { try report.write(to: folder.appending(path: "absent"), scores: scores, groups: groups) }
+        #expect(
+            names == [
+                "curves.csv", "differences.csv", "differences.md", "differences.tex", "per-image.csv", "report.json", "table.csv", "table.md",
+                "table.tex",
+            ])
+        #expect(throws: Failure.self) {
+            try report.write(to: folder.appending(path: "absent"), scores: scores, groups: groups, curves: curves)
+        }
     }
 }

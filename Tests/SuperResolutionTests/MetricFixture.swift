@@ -1,5 +1,6 @@
 import Foundation
 import SolarImage
+import SuperResolution
 
 /// Values computed by `Scripts/make-metric-fixtures.py` with other programs.
 enum MetricFixture {
@@ -45,5 +46,18 @@ extension Image {
 
     func transformed(_ transform: (_ x: Int, _ y: Int, _ value: Float) -> Float) -> Image {
         Image(width: width, height: height, pixels: pixels.enumerated().map { transform($0 % width, $0 / width, $1) })
+    }
+}
+
+extension Score {
+    /// A made-up score of a model on a map of 32 × 32 pixels.
+    static func made(
+        _ model: String, on file: String, region: String? = nil, values: [String: Double] = [:], tallies: [String: Tally] = [:]
+    ) throws -> Score {
+        let map = Image(width: 32, height: 32, repeating: 0)
+        var score = try Score.rows(
+            model: model, file: file, region: region, samples: [map], truth: Truth(map), groups: [], options: EvaluationOptions())[0]
+        (score.values, score.tallies) = (values, tallies)
+        return score
     }
 }

@@ -38,6 +38,20 @@ extension FITSHeader {
         changePositions(disk) { position, axis in lengths[axis] - 1 - position }
     }
 
+    /// The grid of images of this grid one behind the other: a third axis that counts them from 1 and is no direction on the sky.
+    /// - Parameter name: what is counted, as `CTYPE3` has it: upper case without a hyphen, such as `SAMPLE`.
+    public mutating func stackGrid(_ name: String) {
+        let ofOtherAxes = /((CTYPE|CUNIT|CRPIX|CRVAL|CDELT|CROTA|CNAME|CRDER|CSYER)[3-9]|(PC|CD)([3-9]_\d|\d_[3-9])|P[VS][3-9]_\d+)[A-Z]?/
+        for card in cards where card.keyword.wholeMatch(of: ofOtherAxes) != nil { remove(card.keyword) }
+        for alternative in Set(descriptions + [""]).sorted() {
+            if contains("WCSAXES" + alternative) { set("WCSAXES" + alternative, .integer(3)) }
+            set("CTYPE3" + alternative, .string(name))
+            for keyword in ["CRPIX3", "CRVAL3", "CDELT3"] { set(keyword + alternative, .real(1)) }
+            // Absent elements of PCi_j are those of the unit matrix, absent elements of CDi_j are 0.
+            if ["CD1_1", "CD1_2", "CD2_1", "CD2_2"].contains(where: { contains($0 + alternative) }) { set("CD3_3" + alternative, .real(1)) }
+        }
+    }
+
     /// Turns the matrix of one description; where there is none, by `CROTA2` if that is allowed, else by `PCi_i`.
     private mutating func turnMatrix(_ alternative: String, angle: Bool) {
         let rotation = ["PC1_1", "PC1_2", "PC2_1", "PC2_2"].map { $0 + alternative },

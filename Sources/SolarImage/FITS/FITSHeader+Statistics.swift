@@ -28,6 +28,15 @@ extension FITSHeader {
         }
     }
 
+    /// Takes out all keywords that state the statistics of the pixels.
+    package mutating func removeStatistics() { for keyword in FITSHeader.knownStatistics + FITSHeader.otherStatistics { remove(keyword) } }
+
+    /// Those that ``updateStatistics(of:)`` computes.
+    private static let knownStatistics = [
+        "DATAMIN", "_DATAMIN", "DATAMAX", "_DATAMAX", "DATAMEAN", "DATARMS", "DATA_RMS", "DATASKEW", "DATAKURT", "TOT_FLUX", "AVG_FLUX", "MEAN_FLD",
+        "DATAVALS", "NPIXFLUX", "MISSVALS",
+    ]
+
     /// The median, which costs a sort, and HMI's statistics within 99 % of the solar radius.
     private static let otherStatistics = [
         "DATAMEDN", "TOTVALS", "PERCENTD", "DATAMIN2", "DATAMAX2", "DATAMED2", "DATAMEA2", "DATARMS2", "DATASKE2", "DATAKUR2",

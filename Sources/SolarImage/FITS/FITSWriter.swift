@@ -7,42 +7,56 @@ public enum FITSWriter {
     /// An image extension: a name of up to 68 characters (`EXTNAME`), the image, and its header.
     public typealias Extension = (name: String, image: Image, header: FITSHeader)
 
-    /// Writes a FITS file with `image` in its primary unit and the extensions after it, each with `CHECKSUM` and `DATASUM`. The same arguments give
-    /// the same bytes.
+    /// An image extension with a third axis, whose planes are asked for one after the other as they are written: one alone need be in memory.
+    public struct Cube {
+        /// `EXTNAME`, up to 68 characters.
+        public var name: String
+        /// With the world coordinates of all three axes (``FITSHeader/stackGrid(_:)``).
+        public var header: FITSHeader
+        /// How many planes there are, at least 1.
+        public var count: Int
+        /// The plane of that number from 0; all of one size.
+        public var plane: (_ index: Int) throws -> Image
+
+        /// - Precondition: there is a plane.
+        public init(name: String, header: FITSHeader, count: Int, plane: @escaping (_ index: Int) throws -> Image) {
+            precondition(count > 0, "a cube of \(count) planes")
+            (self.name, self.header, self.count, self.plane) = (name, header, count, plane)
+        }
+    }
+
+    /// Writes a FITS file with `image` in its primary unit, the extensions after it and the cube, if there is one, at the end, each with `CHECKSUM` and
+    /// `DATASUM`. The same arguments give the same bytes.
     ///
     /// Cards that tell how pixels were stored (shape, scaling, compression, checksums) are left out of the headers; all others are written as they
     /// were.
-    /// - Throws: `Failure` (`.cannotWrite`) if the file exists and `overwrite` is false, or if it cannot be written.
+    /// - Throws: `Failure` (`.cannotWrite`) if the file exists and `overwrite` is false, or if it cannot be written; whatever the cube throws.
     public static func write(
-        _ image: Image, header: FITSHeader, extensions: [Extension] = [], to url: URL, overwrite: Bool = false
+        _ image: Image, header: FITSHeader, extensions: [Extension] = [], cube: Cube? = nil, to url: URL, overwrite: Bool = false
     ) throws {
         guard overwrite || !FileManager.default.fileExists(atPath: url.path) else {
             throw Failure(.cannotWrite, "exists already", at: url.path, remedy: "choose another name or allow overwriting")
         }
-        try writeAtomically(to: url) { try create(image, header: header, extensions: extensions, at: $0, named: url) }
+        try writeAtomically(to: url) { try create(image, header: header, extensions: extensions, cube: cube, at: $0, named: url) }
     }
 
     /// Writes the same file at `url` at once, in place of one that is there. The disk begins to take it, but is not waited for: for many files that are
     /// made safe together afterwards.
     /// - Parameter name: the file to name in messages, by default `url`.
-    /// - Throws: `Failure` (`.cannotWrite`).
+    /// - Throws: `Failure` (`.cannotWrite`); whatever the cube throws. Then a part of the file may be left.
     package static func create(
-        _ image: Image, header: FITSHeader, extensions: [Extension] = [], at url: URL, named name: URL? = nil
+        _ image: Image, header: FITSHeader, extensions: [Extension] = [], cube: Cube? = nil, at url: URL, named name: URL? = nil
     ) throws {
         unlink(url.path)
         _ = FITSFile.isReady
-        ffcmsg()  // fits_clear_errmsg
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
         ffdkinit(&opened, url.path, &status)  // fits_create_diskfile: the name is taken literally
         if let opened {
+            defer { ffclos(opened, &status) }  // fits_close_file
             append(image, header, to: opened, &status)
-            for item in extensions {
-                var header = item.header.withoutStructure()
-                header.set("EXTNAME", .string(item.name))
-                append(item.image, header, to: opened, &status, isNamed: true)
-            }
-            ffclos(opened, &status)  // fits_close_file
+            for item in extensions { append(item.image, item.header, named: item.name, to: opened, &status) }
+            if let cube { try append(cube, to: opened, &status) }
         }
         guard status == 0 else {
             throw fitsFailure(
@@ -59,21 +73,43 @@ public enum FITSWriter {
 
     /// Every cfitsio call is a no-op once `status` is set.
     private static func append(
-        _ image: Image, _ header: FITSHeader, to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt, isNamed: Bool = false
+        _ image: Image, _ header: FITSHeader, named name: String? = nil, to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt
     ) {
-        var axes = [Int64(image.width), Int64(image.height)]
-        ffcrimll(file, FLOAT_IMG, 2, &axes, &status)  // fits_create_imgll
-        for card in isNamed ? header.cards : header.withoutStructure().cards {
-            for record in records(card) { ffprec(file, record, &status) }  // fits_write_record
-        }
+        appendHeader(header, named: name, axes: [image.width, image.height], to: file, &status)
         writeChecksums(file, dataSum: writePixels(image, to: file, &status), &status)
     }
 
-    /// Writes the data unit, in pieces so large that cfitsio hands them on at once: by its own 29 kB at a time it takes twice as long.
-    /// - Returns: the sum, in ones' complement, of its words of 32 bits; the zeros that fill it up to a whole block add nothing.
-    private static func writePixels(_ image: Image, to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt) -> UInt {
-        let size = min(image.pixels.count, 1 << 18)
-        var sum: UInt64 = 0
+    private static func append(_ cube: Cube, to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt) throws {
+        var sum: UInt = 0, size = (0, 0)
+        for index in 0..<cube.count where status == 0 {
+            let image = try cube.plane(index)
+            precondition(index == 0 || size == (image.width, image.height), "planes of different sizes in a cube")
+            size = (image.width, image.height)
+            if index == 0 { appendHeader(cube.header, named: cube.name, axes: [image.width, image.height, cube.count], to: file, &status) }
+            sum = writePixels(image, plane: index, adding: sum, to: file, &status)
+        }
+        writeChecksums(file, dataSum: sum, &status)
+    }
+
+    private static func appendHeader(
+        _ header: FITSHeader, named name: String?, axes: [Int], to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt
+    ) {
+        var axes = axes.map(Int64.init), header = header.withoutStructure()
+        if let name { header.set("EXTNAME", .string(name)) }
+        ffcrimll(file, FLOAT_IMG, CInt(axes.count), &axes, &status)  // fits_create_imgll
+        for card in header.cards {
+            for record in records(card) { ffprec(file, record, &status) }  // fits_write_record
+        }
+    }
+
+    /// Writes the pixels of the data unit's plane of that number, in pieces so large that cfitsio hands them on at once: by its own 29 kB at a time it takes
+    /// twice as long.
+    /// - Returns: `sum` and, in ones' complement, its words of 32 bits; the zeros that fill the data unit up to a whole block add nothing.
+    private static func writePixels(
+        _ image: Image, plane: Int = 0, adding sum: UInt = 0, to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt
+    ) -> UInt {
+        let size = min(image.pixels.count, 1 << 18), offset = 4 * plane * image.pixels.count
+        var sum = UInt64(sum)
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: size) { piece in
             image.pixels.withUnsafeBufferPointer { pixels in
                 for start in stride(from: 0, to: pixels.count, by: size) {
@@ -81,9 +117,9 @@ public enum FITSWriter {
                     for index in 0..<count {
                         let word = pixels[start + index].bitPattern
                         piece[index] = word.bigEndian
-                        sum &+= UInt64(word)  // 2³² pixels would fit
+                        sum &+= UInt64(word)  // nearly 2³² pixels would fit
                     }
-                    ffpextn(file, Int64(4 * start), Int64(4 * count), piece.baseAddress, &status)  // fits_write_ext
+                    ffpextn(file, Int64(offset + 4 * start), Int64(4 * count), piece.baseAddress, &status)  // fits_write_ext
                 }
             }
         }

@@ -14,6 +14,9 @@ package final class Canvas {
 
         package init(grey: Double, opacity: Double = 1) { self.init(grey, grey, grey, opacity: opacity) }
 
+        /// - Parameter rgb: 0xRRGGBB.
+        package init(rgb: UInt32) { self.init(Double(rgb >> 16 & 255) / 255, Double(rgb >> 8 & 255) / 255, Double(rgb & 255) / 255) }
+
         package static let black = Colour(grey: 0.1), white = Colour(grey: 1)
     }
 
@@ -31,6 +34,17 @@ package final class Canvas {
 
     private init(width: Double, height: Double, context: OpaquePointer) {
         (self.width, self.height, self.context) = (width, height, context)
+    }
+
+    /// Gives `body` a canvas of which nothing is kept, so that a figure can measure its texts before its size is known.
+    /// - Throws: `Failure` (`.other`) if Cairo fails; what `body` throws.
+    package static func measure<Value>(for url: URL, _ body: (Canvas) throws -> Value) throws -> Value {
+        let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1, 1)
+        defer { cairo_surface_destroy(surface) }
+        let context = cairo_create(surface)
+        defer { cairo_destroy(context) }
+        guard cairo_status(context) == CAIRO_STATUS_SUCCESS, let context else { throw failure(cairo_status(context), url) }
+        return try body(Canvas(width: 1, height: 1, context: context))
     }
 
     /// Draws on a white page and writes it; the name's ending (`png`, `pdf` or `svg`) tells the format.
@@ -95,14 +109,43 @@ extension Canvas {
     }
 
     /// A line through the points; fewer than two draw nothing.
-    package func line(_ points: [(x: Double, y: Double)], _ colour: Colour, lineWidth: Double = 1) {
+    /// - Parameter dashes: lengths of dashes and gaps in turn; none for an unbroken line.
+    package func line(_ points: [(x: Double, y: Double)], _ colour: Colour, lineWidth: Double = 1, dashes: [Double] = []) {
         guard let first = points.first else { return }
         set(colour)
         cairo_set_line_width(context, lineWidth)
         cairo_set_line_join(context, CAIRO_LINE_JOIN_ROUND)
+        cairo_set_dash(context, dashes, CInt(dashes.count), 0)
         cairo_move_to(context, first.x, first.y)
         for point in points.dropFirst() { cairo_line_to(context, point.x, point.y) }
         cairo_stroke(context)
+        cairo_set_dash(context, nil, 0, 0)
+    }
+
+    /// The area within the points, at least three.
+    package func fill(_ points: [(x: Double, y: Double)], _ colour: Colour) {
+        guard let first = points.first else { return }
+        set(colour)
+        cairo_move_to(context, first.x, first.y)
+        for point in points.dropFirst() { cairo_line_to(context, point.x, point.y) }
+        cairo_close_path(context)
+        cairo_fill(context)
+    }
+
+    package func disk(x: Double, y: Double, radius: Double, _ colour: Colour) {
+        set(colour)
+        cairo_new_sub_path(context)
+        cairo_arc(context, x, y, radius, 0, 2 * .pi)
+        cairo_fill(context)
+    }
+
+    /// Draws `body` within the rectangle alone.
+    package func clipped(to rectangle: Rectangle, _ body: () -> Void) {
+        cairo_save(context)
+        cairo_rectangle(context, rectangle.x, rectangle.y, rectangle.width, rectangle.height)
+        cairo_clip(context)
+        body()
+        cairo_restore(context)
     }
 
     package func circle(x: Double, y: Double, radius: Double, _ colour: Colour, lineWidth: Double = 1) {
@@ -143,6 +186,29 @@ extension Canvas {
         cairo_new_path(context)
     }
 
+    /// The text in up to `maximumLines` lines, broken at spaces and after hyphens and underscores so that each is no wider than `width`, if that can be.
+    package func lines(_ text: String, size: Double, bold: Bool = false, width: Double, maximumLines: Int = 2) -> [String] {
+        var lines = [""]
+        var word = ""
+        func flush() {
+            let candidate = (lines.last ?? "") + word
+            if lines.last != "", lines.count < maximumLines,
+                textWidth(candidate.trimmingCharacters(in: .whitespaces), size: size, bold: bold) > width
+            {
+                lines.append(word)
+            } else {
+                lines[lines.count - 1] = candidate
+            }
+            word = ""
+        }
+        for character in text {
+            word.append(character)
+            if character == " " || character == "-" || character == "_" { flush() }
+        }
+        flush()
+        return lines.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+
     package func textWidth(_ text: String, size: Double, bold: Bool = false) -> Double {
         cairo_select_font_face(context, "sans-serif", CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL)
         cairo_set_font_size(context, size)
@@ -178,19 +244,4 @@ extension Canvas {
     }
 
     private func set(_ colour: Colour) { cairo_set_source_rgba(context, colour.red, colour.green, colour.blue, colour.opacity) }
-}
-
-/// Steps for axes.
-package enum Ticks {
-    /// The largest of 1, 2 and 5 times a power of ten that does not exceed `value`; `value` is above 0.
-    package static func roundStep(atMost value: Double) -> Double {
-        let power = pow(10, floor(log10(value)))
-        return [5, 2, 1].first { $0 * power <= value * (1 + 1e-9) }.map { $0 * power } ?? power
-    }
-
-    /// A number without needless digits and with a true minus sign.
-    package static func label(_ value: Double) -> String {
-        let text = value == value.rounded() && abs(value) < 1e9 ? String(Int(value)) : "\(Double(String(format: "%.6g", value)) ?? value)"
-        return text.replacing("-", with: "−")
-    }
 }

@@ -37,41 +37,72 @@ package struct PowerSpectrum: Sendable {
         normalisation = 1 / (Double(width * height) * sumOfSquares(across) * sumOfSquares(up))
     }
 
-    /// The power, in Gauss², at frequencies above `lower` and up to `upper` cycles per pixel.
-    package func power(from lower: Double, to upper: Double) -> Double {
-        var sum = 0.0
-        transform.coefficients.withUnsafeBufferPointer { values in
-            transform.forEachFrequency { index, frequency, multiplicity in
-                if frequency > lower, frequency <= upper {
-                    sum += multiplicity * (values[2 * index] * values[2 * index] + values[2 * index + 1] * values[2 * index + 1])
-                }
-            }
+    /// The power of two images in a band of frequencies, in Gauss², and what is common to both: Re ΣFG*.
+    package struct Band: Sendable, Equatable {
+        package var first = 0.0, second = 0.0, common = 0.0
+
+        package init(first: Double = 0, second: Double = 0, common: Double = 0) {
+            (self.first, self.second, self.common) = (first, second, common)
         }
-        return sum * normalisation
+
+        /// −1 to 1; NaN if either has no power in the band.
+        package var correlation: Double { common / (first * second).squareRoot() }
+
+        package static func + (a: Band, b: Band) -> Band {
+            Band(first: a.first + b.first, second: a.second + b.second, common: a.common + b.common)
+        }
     }
 
-    /// The power, in Gauss², at frequencies above `frequency` cycles per pixel, the corners of the transform included.
-    package func power(beyond frequency: Double) -> Double { power(from: frequency, to: .infinity) }
-
-    /// The correlation of this spectrum's coefficients with another's at frequencies above `lower` and up to `upper`: Re ΣFG* / √(Σ|F|² Σ|G|²), −1 to
-    /// 1, NaN if either has no power there.
-    /// - Precondition: both images have one size.
-    package func correlation(with other: PowerSpectrum, from lower: Double, to upper: Double) -> Double {
-        precondition(transform.width == other.transform.width && transform.height == other.transform.height, "spectra of different sizes")
-        var (product, first, second) = (0.0, 0.0, 0.0)
+    /// The power in bands of frequency, all of them in one pass.
+    /// - Parameters:
+    ///   - other: an image of the same size.
+    ///   - edges: in ascending order, in cycles per pixel. A band holds the frequencies above one edge and up to the next; the last may be infinite.
+    /// - Returns: a band for each two neighbouring edges.
+    package func bands(with other: PowerSpectrum, edges: [Double]) -> [Band] {
+        let (width, height, half) = (transform.width, transform.height, transform.halfWidth)
+        precondition(width == other.transform.width && height == other.transform.height, "spectra of different sizes")
+        var bands = [Band](repeating: Band(), count: max(0, edges.count - 1))
+        let squares = edges.map { $0 * $0 }
         transform.coefficients.withUnsafeBufferPointer { a in
             other.transform.coefficients.withUnsafeBufferPointer { b in
-                transform.forEachFrequency { index, frequency, multiplicity in
-                    guard frequency > lower, frequency <= upper else { return }
-                    let (re, im) = (2 * index, 2 * index + 1)
-                    product += multiplicity * (a[re] * b[re] + a[im] * b[im])
-                    first += multiplicity * (a[re] * a[re] + a[im] * a[im])
-                    second += multiplicity * (b[re] * b[re] + b[im] * b[im])
+                for row in 0..<height {
+                    let vertical = Double(row <= height / 2 ? row : row - height) / Double(height)
+                    // Along a row the frequency only grows, so that each band is a run of columns.
+                    var column = 0
+                    func columns(upTo square: Double) -> Int {
+                        guard square.isFinite else { return half }
+                        var end = min(half, Int((max(0, square - vertical * vertical)).squareRoot() * Double(width)))
+                        func frequency(_ column: Int) -> Double {
+                            let horizontal = Double(column) / Double(width)
+                            return horizontal * horizontal + vertical * vertical
+                        }
+                        while end < half, frequency(end) <= square { end += 1 }
+                        while end > 0, frequency(end - 1) > square { end -= 1 }
+                        return end
+                    }
+                    for (index, square) in squares.enumerated() {
+                        let end = columns(upTo: square)
+                        if index > 0 {
+                            var band = Band()
+                            for column in column..<max(column, end) {
+                                let (re, im) = (2 * (row * half + column), 2 * (row * half + column) + 1)
+                                let weight: Double = column == 0 || (width % 2 == 0 && column == width / 2) ? 1 : 2
+                                band.first += weight * (a[re] * a[re] + a[im] * a[im])
+                                band.second += weight * (b[re] * b[re] + b[im] * b[im])
+                                band.common += weight * (a[re] * b[re] + a[im] * b[im])
+                            }
+                            bands[index - 1] = bands[index - 1] + band
+                        }
+                        column = max(column, end)
+                    }
                 }
             }
         }
-        return product / (first * second).squareRoot()
+        return bands.map { Band(first: $0.first * normalisation, second: $0.second * normalisation, common: $0.common * normalisation) }
     }
+
+    /// The power, in Gauss², at frequencies above `lower` and up to `upper` cycles per pixel.
+    package func power(from lower: Double, to upper: Double = .infinity) -> Double { bands(with: self, edges: [lower, upper])[0].first }
 
     /// The mean power of a coefficient in rings of equal width.
     /// - Parameter bins: how many rings divide 0 … 0.5 cycles per pixel; by default half the shorter side.

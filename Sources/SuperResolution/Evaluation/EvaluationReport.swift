@@ -47,6 +47,10 @@ package struct EvaluationReport: Codable, Sendable, Equatable {
     package var models: [Model]
     package var data: Data
     package var options: EvaluationOptions
+    /// What was left out, and what a reader of the figures has to know.
+    package var warnings: [String] = []
+    /// What the figures say of claims that can be tested.
+    package var statements: [String] = []
 
     /// Averages `scores` model by model.
     /// - Parameters:
@@ -65,15 +69,23 @@ package struct EvaluationReport: Codable, Sendable, Equatable {
         self.options = options
     }
 
-    /// Writes `report.json`, `table.md`, `table.csv`, `table.tex` and `per-image.csv` into `folder`, each whole or not at all.
+    /// Writes `report.json`, `table.md`, `table.csv`, `table.tex`, `per-image.csv`, `curves.csv` and, if models were compared, `differences.md`,
+    /// `differences.csv` and `differences.tex` into `folder`, each whole or not at all.
     /// - Throws: `Failure` (`.cannotWrite`).
-    package func write(to folder: URL, scores: [Score], groups: [MetricGroup]) throws {
-        let table = EvaluationTable(self, metrics: groups.flatMap(\.metrics))
+    package func write(
+        to folder: URL, scores: [Score], groups: [MetricGroup], differences: DifferenceTable? = nil, curves: EvaluationCurves
+    ) throws {
+        let table = EvaluationTable(self, metrics: groups.flatMap(\.metrics) + Metric.costs)
         try writeAtomically(json(), to: folder.appending(path: "report.json"))
-        try writeAtomically(table.markdown, to: folder.appending(path: "table.md"))
+        try writeAtomically(table.table.markdown, to: folder.appending(path: "table.md"))
         try writeAtomically(table.commaSeparated, to: folder.appending(path: "table.csv"))
-        try writeAtomically(table.latex, to: folder.appending(path: "table.tex"))
+        try writeAtomically(table.table.latex, to: folder.appending(path: "table.tex"))
         try writeAtomically(Self.perImage(scores, groups: groups), to: folder.appending(path: "per-image.csv"))
+        try writeAtomically(curves.commaSeparated, to: folder.appending(path: "curves.csv"))
+        guard let differences else { return }
+        try writeAtomically("\(differences.caption)\n\n\(differences.table.markdown)", to: folder.appending(path: "differences.md"))
+        try writeAtomically(differences.commaSeparated, to: folder.appending(path: "differences.csv"))
+        try writeAtomically(differences.table.latex, to: folder.appending(path: "differences.tex"))
     }
 
     /// The report as JSON with sorted keys; what is not finite is `null`.

@@ -9,13 +9,18 @@ package struct Metric: Sendable, Equatable {
         case higher, lower
         /// A ratio whose best value is 1.
         case nearestToOne
+        case nearest(Double)
+        /// A figure that tells of a model, but not how good it is.
+        case neither
 
-        /// How far `value` is from the best, in units that only serve to compare models.
-        package func distance(_ value: Double) -> Double {
+        /// How far `value` is from the best, in units that only serve to compare models; nil if no value is better than another.
+        package func distance(_ value: Double) -> Double? {
             switch self {
             case .higher: -value
             case .lower: value
             case .nearestToOne: value > 0 ? abs(log(value)) : .infinity
+            case .nearest(let best): abs(value - best)
+            case .neither: nil
             }
         }
     }
@@ -23,7 +28,7 @@ package struct Metric: Sendable, Equatable {
     /// The key in `report.json` and `per-image.csv`.
     package let key: String
     /// The name in tables and figures.
-    package let name: String
+    package var name: String
     /// `dB`, `%` and the like; empty for a pure number.
     package let unit: String
     package let better: Better
@@ -49,8 +54,21 @@ package struct Metric: Sendable, Equatable {
 
 /// Metrics that are computed together because they share their work, and chosen together on the command line.
 package struct MetricGroup: Sendable {
-    /// Values by metric key; deviations with their sign. A metric that is undefined for a map is left out.
-    package typealias Values = [String: Double]
+    /// What was found of a map.
+    package struct Values: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+        /// By metric key or detail key; deviations with their sign. A metric that is undefined for the map is left out.
+        package var numbers: [String: Double]
+        /// What curves are drawn from, by the name of the curve.
+        package var tallies: [String: Tally] = [:]
+
+        package init(_ numbers: [String: Double]) { self.numbers = numbers }
+        package init(dictionaryLiteral elements: (String, Double)...) { self.init(Dictionary(uniqueKeysWithValues: elements)) }
+
+        package subscript(key: String) -> Double? {
+            get { numbers[key] }
+            set { numbers[key] = newValue }
+        }
+    }
 
     package enum Scoring: Sendable {
         /// Every sample is scored by itself; a map's score is the mean over its samples.
@@ -63,7 +81,7 @@ package struct MetricGroup: Sendable {
 
     /// The name by which the command line knows the group, such as `flux`.
     package let name: String
-    package let metrics: [Metric]
+    package var metrics: [Metric]
     /// Keys of further values, for `per-image.csv` alone.
     package let details: [String]
     package let scoring: Scoring
@@ -75,9 +93,18 @@ package struct MetricGroup: Sendable {
         self.scoring = scoring
     }
 
-    /// The groups that need nothing but the maps and what comes with the program.
-    package static let fieldGroups: [MetricGroup] = [
-        .peakSignalToNoise, .structuralSimilarity, .perceptualDistance, .flux, .activeRegionSize, .spectrum,
+    /// The same metrics, named after another circle in Fourier space than that of 2″.
+    /// - Parameter period: in arcsec.
+    func judging(beyondPeriod period: Double) -> MetricGroup {
+        var group = self
+        for index in metrics.indices { group.metrics[index].name = metrics[index].name.replacing("2″", with: "\(Ticks.label(period))″") }
+        return group
+    }
+
+    /// All groups, in the order of the table.
+    package static let all: [MetricGroup] = [
+        .peakSignalToNoise, .structuralSimilarity, .perceptualDistance, .frechetDistance, .flux, .activeRegionSize, .spectrum, .quietSun, .field,
+        .calibration,
     ]
 }
 

@@ -2,7 +2,7 @@ import Foundation
 import SolarImage
 
 /// What one model scored on one map: a row of `per-image.csv`.
-package struct Score: Sendable, Equatable {
+package struct Score: Sendable, Equatable, Codable {
     package var model: String
     package var file: String
     /// The NOAA or HARP number of the region, if known.
@@ -15,6 +15,10 @@ package struct Score: Sendable, Equatable {
     package var sample: Int?
     /// By metric key, signed key and detail key. What is undefined for this map is left out.
     package var values: [String: Double]
+    /// What curves are drawn from, by the name of the curve.
+    package var tallies: [String: Tally] = [:]
+    /// The features by which sets of maps are compared.
+    package var features: [Double]?
     /// The part of the truth's pixels that hold no data, 0 to 1.
     package var maskedFraction: Double
     /// The part of the truth's pixels with data for which the prediction has none; they count as 0 G.
@@ -22,12 +26,14 @@ package struct Score: Sendable, Equatable {
 
     /// Scores every sample by itself and, if a group asks for it, all of them as an ensemble.
     ///
-    /// - Parameter samples: at least one prediction in Gauss; a deterministic model has one.
+    /// - Parameters:
+    ///   - samples: at least one prediction in Gauss; a deterministic model has one.
+    ///   - features: of images, if sets of maps are to be compared.
     /// - Returns: a row a sample, then a row of the ensemble's scores if there are any.
     /// - Throws: `Failure` (`.badData`) if a sample is not of the truth's size; what a metric throws.
     package static func rows(
         model: String, file: String, region: String? = nil, grid: String? = nil, samples: [Image], truth: Truth, groups: [MetricGroup],
-        options: EvaluationOptions
+        features: ImageFeatures? = nil, options: EvaluationOptions
     ) throws -> [Score] {
         let comparisons = try samples.map { try Comparison($0, with: truth) }
         func row(_ sample: Int?, missingFraction: Double) -> Score {
@@ -46,15 +52,30 @@ package struct Score: Sendable, Equatable {
             case .ensemble(let score):
                 ensemble.add(try score(comparisons, options), of: group)
             case .wholeSet:
-                break
+                guard let features else { continue }
+                for (index, comparison) in comparisons.enumerated() {
+                    rows[index].features = try features(comparison, clip: options.clip)
+                }
             }
         }
         return ensemble.values.isEmpty ? rows : rows + [ensemble]
     }
 
+    /// The mean over the samples of each map, by file; maps without that value are left out.
+    package static func means(of key: String, in scores: [Score]) -> [String: Double] {
+        var sums: [String: (sum: Double, count: Int)] = [:]
+        for score in scores {
+            guard let value = score.values[key] else { continue }
+            let sum = sums[score.file] ?? (0, 0)
+            sums[score.file] = (sum.sum + value, sum.count + 1)
+        }
+        return sums.mapValues { $0.sum / Double($0.count) }
+    }
+
     /// Takes over a group's values; of a deviation the modulus and, beside it, the signed value.
     private mutating func add(_ scored: MetricGroup.Values, of group: MetricGroup) {
-        values.merge(scored) { _, new in new }
+        values.merge(scored.numbers) { _, new in new }
+        tallies.merge(scored.tallies) { _, new in new }
         for metric in group.metrics where metric.isDeviation {
             guard let deviation = scored[metric.key] else { continue }
             values[metric.key] = abs(deviation)
@@ -107,13 +128,9 @@ package struct Summary: Codable, Sendable, Equatable {
     /// The summaries of one model's scores by key: samples are averaged within each map first, then over maps.
     package static func byKey(of scores: [Score], groups: [MetricGroup]) -> [String: Summary] {
         var summaries: [String: Summary] = [:]
-        let maps = Dictionary(grouping: scores, by: \.file).sorted { $0.key < $1.key }.map(\.value)
         for metric in groups.flatMap(\.metrics) {
             for key in metric.isDeviation ? [metric.key, metric.signedKey] : [metric.key] {
-                let means = maps.compactMap { rows -> Double? in
-                    let values = rows.compactMap { $0.values[key] }
-                    return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
-                }
+                let means = Score.means(of: key, in: scores).sorted { $0.key < $1.key }.map(\.value)
                 if !means.isEmpty { summaries[key] = Summary(of: means) }
             }
         }

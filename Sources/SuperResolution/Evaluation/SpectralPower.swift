@@ -1,33 +1,69 @@
 import SolarImage
 
 extension MetricGroup {
-    /// The prediction's Fourier power over the truth's beyond two frequencies: the low-resolution Nyquist frequency and the paper's 2″ circle.
+    /// The prediction's Fourier power over the truth's: beyond the low-resolution Nyquist frequency, beyond the paper's 2″ circle, and in four bands from
+    /// zero up to that circle; and the correlation of the coefficients in each band.
     ///
-    /// Block edges have power there too, so a ratio near 1 means structure only beside a high correlation. Undefined for a truth without such power.
+    /// Block edges and invented noise have power too, so a ratio near 1 means structure only beside a high correlation. Undefined where the truth has no
+    /// such power.
     static let spectrum = MetricGroup(
         name: "spectrum",
         metrics: [
             Metric(key: "power_ratio_nyquist", name: "Power ratio beyond LR's Nyquist frequency", better: .nearestToOne, decimals: 2),
             Metric(key: "power_ratio_2arcsec", name: "Power ratio beyond 2″", better: .nearestToOne, decimals: 2),
-        ],
-        scoring: .eachSample { comparison, options in
-            let (prediction, truth) = comparison.spectra()
-            var values: Values = [:]
-            for (key, frequency) in [("power_ratio_nyquist", options.nyquist), ("power_ratio_2arcsec", options.circle)] {
-                let power = truth.power(beyond: frequency)
-                if power > 0 { values[key] = prediction.power(beyond: frequency) / power }
+        ]
+            + (1...4).map {
+                Metric(key: "power_ratio_band_\($0)", name: "Power ratio at \(bandName($0)) cycles/px", better: .nearestToOne, decimals: 2)
             }
+            + (1...4).map { Metric(key: "correlation_band_\($0)", name: "Correlation at \(bandName($0)) cycles/px", better: .higher, decimals: 2) },
+        scoring: .eachSample { comparison, options in
+            let edges = (0...4).map { Double($0) * bandWidth }
+            let (prediction, truth) = (comparison.spectrum, comparison.truth.spectrum)
+            // All bands in one pass; what lies beyond a frequency is a sum of them.
+            let cuts = Set(edges + [options.nyquist, options.circle]).sorted()
+            let bands = prediction.bands(with: truth, edges: cuts + [.infinity])
+            func band(from lower: Double, to upper: Double = .infinity) -> PowerSpectrum.Band {
+                zip(cuts, bands).reduce(PowerSpectrum.Band()) { sum, entry in entry.0 >= lower && entry.0 < upper ? sum + entry.1 : sum }
+            }
+            var values: Values = [:]
+            func add(_ band: PowerSpectrum.Band, ratio: String, correlation: String? = nil) {
+                if band.second > 0 { values[ratio] = band.first / band.second }
+                if let correlation, band.correlation.isFinite { values[correlation] = band.correlation }
+            }
+            add(band(from: options.nyquist), ratio: "power_ratio_nyquist")
+            add(band(from: options.circle), ratio: "power_ratio_2arcsec")
+            for index in 1...4 {
+                add(
+                    band(from: edges[index - 1], to: edges[index]), ratio: "power_ratio_band_\(index)", correlation: "correlation_band_\(index)")
+            }
+            values.tallies["spectrum"] = prediction.tally
             return values
         })
+
+    /// Cycles per pixel.
+    private static let bandWidth = 0.0625
+
+    private static func bandName(_ index: Int) -> String { "\(Ticks.label(Double(index - 1) * bandWidth))–\(Ticks.label(Double(index) * bandWidth))" }
 }
 
 extension Comparison {
-    /// The power spectra of prediction and truth under a Hann window; masked pixels count as the mean of the others in both.
-    package func spectra() -> (prediction: PowerSpectrum, truth: PowerSpectrum) {
-        func masked(_ image: Image) -> Image {
-            guard let valid = truth.valid else { return image }
-            return Image(width: image.width, height: image.height, pixels: zip(image.pixels, valid).map { $1 ? $0 : .nan })
-        }
-        return (PowerSpectrum(of: masked(prediction)), PowerSpectrum(of: masked(truth.field)))
+    /// The power spectrum of the prediction under a Hann window; masked pixels count as the mean of the others.
+    package var spectrum: PowerSpectrum { truth.spectrum(of: prediction) }
+}
+
+extension Truth {
+    /// The truth's own, computed once.
+    package var spectrum: PowerSpectrum { spectrumMemo { spectrum(of: field) } }
+
+    func spectrum(of image: Image) -> PowerSpectrum { PowerSpectrum(of: masked(image)) }
+}
+
+extension PowerSpectrum {
+    /// The mean power of a coefficient in Gauss², in 64 rings up to 0.5 cycles per pixel. Each map counts once in a ring.
+    var tally: Tally {
+        let rings = 64
+        var tally = Tally(edges: (0...rings).map { Double($0) / Double(2 * rings) })
+        for (frequency, power) in radial(bins: rings) { tally.add(power, to: min(rings - 1, Int(frequency * Double(2 * rings)))) }
+        return tally
     }
 }

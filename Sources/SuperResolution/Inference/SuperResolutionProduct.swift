@@ -6,7 +6,7 @@ import SolarImage
 /// From a magnetogram file to its super-resolved FITS file.
 public struct SuperResolutionProduct {
     /// How the result is held to its input's block means.
-    public enum Consistency: String, Sendable, CaseIterable {
+    public enum Consistency: String, Sendable, Codable, CaseIterable {
         /// Exact for HMI-like input; half the correction for MDI, which is no noise-free block mean of what HMI would have seen.
         case auto
         case off
@@ -30,10 +30,16 @@ public struct SuperResolutionProduct {
 
     public struct Options: Sendable {
         public var resolver = SuperResolver.Options()
-        /// Samples to draw; from two on mean and standard deviation are written too.
+        /// Samples to draw; from two on mean and standard deviations are written too.
         public var samples = 1
         /// Whether the primary image is the mean rather than the first sample.
         public var meanIsPrimary = false
+        /// Whether all samples are written, if there are several.
+        public var keepsSamples = false
+        /// The period in arcsec from which on structure counts as fine; above 0.
+        public var fineCutoff = 2.0
+        /// Order of the Butterworth high-pass that separates fine from coarse structure, at least 1.
+        public var fineOrder = 2
         public var consistency = Consistency.auto
         /// MDI fields are divided by this before (1.4 after Liu et al. 2012).
         public var mdiFactor = 1.4
@@ -47,8 +53,20 @@ public struct SuperResolutionProduct {
         public init() {}
     }
 
+    /// What was made of a file, for pictures.
+    public struct Result: Sendable {
+        /// The input as the model saw it.
+        package let low: Magnetogram
+        /// The first sample.
+        package let sample: Magnetogram
+        /// What several samples tell, on the grid of the sample.
+        package var ensemble: EnsembleImages?
+    }
+
     /// Pixel scales in arcsec that the models are made for: MDI's is 1.98, four HMI pixels are 2.02, a SMARP map's 0.12 degree about 1.97.
     private static let scales = 1.8...2.2
+    /// Where the header tells none.
+    private static let assumedScale = 2.0
 
     /// Gauss; ten times what any sunspot has.
     private static let strongestField: Float = 1e5
@@ -88,41 +106,86 @@ public struct SuperResolutionProduct {
     /// - Parameters:
     ///   - progress: told the fraction done, 0 … 1.
     ///   - isCancelled: asked now and then.
-    /// - Returns: the input as the model saw it and the first sample, for pictures.
     /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale), `.usage` (see ``check(_:)``), `.cannotWrite`,
     ///   `.interrupted`.
     @discardableResult
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
-    ) throws -> (low: Magnetogram, high: Magnetogram) {
+    ) throws -> Result {
         let (low, part) = try prepared(input, options)
         var settings = options.resolver
         settings.consistency = options.consistency.weight(for: low.instrument)
-        var ensemble = Ensemble()
-        for sample in 0..<options.samples {
-            ensemble.add(
-                try resolver.superResolve(
-                    low.image, options: settings, sample: sample, progress: { progress((Double(sample) + $0) / Double(options.samples)) },
-                    isCancelled: isCancelled))
-        }
+        let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
+        var ensemble =
+            options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
+        let kept = options.samples > 1 && options.keepsSamples ? try ImageSpool(width: width, height: height, beside: output) : nil
         var high = low
-        high.image = options.meanIsPrimary ? ensemble.mean : ensemble.first
+        try resolver.superResolve(
+            low.image, options: settings, samples: 0..<options.samples, progress: progress, isCancelled: isCancelled
+        ) { sample, image in
+            if sample == 0 { high.image = image }
+            ensemble?.add(image)
+            try kept?.append(options.fillsOffDisk ? image.filled() : image)
+        }
         high.header.refineGrid(by: model.scale)
         describe(&high.header, of: low, part, options, settings)
-        if options.fillsOffDisk { high.image.pixels = high.image.pixels.map { $0.isNaN ? 0 : $0 } }
+        var result = Result(low: low, sample: high)
+        result.ensemble = ensemble.map { EnsembleImages($0) }
+        ensemble = nil
+        if options.meanIsPrimary, let mean = result.ensemble?.mean { high.image = mean }
+        if options.fillsOffDisk { high.image = high.image.filled() }
         high.header.updateStatistics(of: high.image)
-        var extensions: [FITSWriter.Extension] = []
-        func add(_ name: String, _ image: Image) {
-            var header = high.header
+        let extensions = result.ensemble.map { self.extensions($0, high.header, options) } ?? []
+        try FITSWriter.write(
+            high.image, header: high.header, extensions: extensions, cube: kept.map { cube(of: $0, high.header) }, to: output, overwrite: overwrite)
+        return result
+    }
+
+    /// What parts fine from coarse structure of the result.
+    /// - Throws: `Failure` (`.usage`) if the result has no pixels for so fine structure.
+    private func highPass(for low: Magnetogram, _ options: Options, at location: String) throws -> ButterworthHighPass {
+        let pixel = (low.arcsecPerPixel ?? Self.assumedScale) / Double(model.scale)
+        let frequency = pixel / options.fineCutoff
+        guard frequency > 0, frequency <= 0.5 else {
+            throw Failure(
+                .usage, "the pixels are too large for the cut-off of fine structure", at: location,
+                expected: String(format: "a period of at least two of the result's pixels, %.3f arcsec", 2 * pixel),
+                found: String(format: "%g arcsec", options.fineCutoff), remedy: "give a larger --fine-cutoff")
+        }
+        return ButterworthHighPass(cutoff: frequency, order: options.fineOrder)
+    }
+
+    /// `MEAN`, `STD`, `STD_FINE` and `FINE`.
+    private func extensions(_ ensemble: EnsembleImages, _ header: FITSHeader, _ options: Options) -> [FITSWriter.Extension] {
+        let fine = """
+            finer than \(String(format: "%g", options.fineCutoff)) arcsec: a Butterworth high-pass of order \(options.fineOrder), cut-off \
+            \(String(format: "%.5g", ensemble.cutoff)) cycles per pixel
+            """
+        func item(_ name: String, _ image: Image, unit: String = "Gauss", _ comment: String) -> FITSWriter.Extension {
+            let image = options.fillsOffDisk ? image.filled() : image
+            var header = header
+            header.set("BUNIT", .string(unit))
             header.updateStatistics(of: image)
-            extensions.append((name, image, header))
+            header.addComment("\(name): \(comment)")
+            return (name, image, header)
         }
-        if options.samples > 1 {
-            add("MEAN", ensemble.mean)
-            add("STD", ensemble.deviation)
-        }
-        try FITSWriter.write(high.image, header: high.header, extensions: extensions, to: output, overwrite: overwrite)
-        return (low, high)
+        return [
+            item("MEAN", ensemble.mean, "mean of \(options.samples) samples"),
+            item("STD", ensemble.deviation, "standard deviation (n - 1) of \(options.samples) samples"),
+            item(
+                "STD_FINE", ensemble.fineDeviation, "standard deviation (n - 1) of the structure of \(options.samples) samples \(fine)"),
+            item(
+                "FINE", ensemble.fineMask, unit: "",
+                "1 where the modulus of STD's structure exceeds 3 times its median absolute deviation, else 0. Structure \(fine)"),
+        ]
+    }
+
+    /// `SAMPLES`.
+    private func cube(of samples: ImageSpool, _ header: FITSHeader) -> FITSWriter.Cube {
+        var header = header
+        header.removeStatistics()
+        header.stackGrid("SAMPLE")
+        return FITSWriter.Cube(name: "SAMPLES", header: header, count: samples.count, plane: samples.image(at:))
     }
 
     /// The input, cut out, checked and on HMI's scale, with the place it was cut from.
@@ -165,7 +228,7 @@ public struct SuperResolutionProduct {
                     found: String(format: "%.3f", scale), remedy: "give MDI or 4 × 4 averaged HMI magnetograms, or --force")
             }
         } else {
-            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; 2 arcsec are assumed")
+            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(Int(Self.assumedScale)) arcsec are assumed")
         }
         if map.instrument == .mdi, options.mdiFactor != 1 {
             let factor = Float(options.mdiFactor)
@@ -196,7 +259,8 @@ public struct SuperResolutionProduct {
         for line in provenance { header.addHistory("sr: \(line)") }
         let tiles = "tile \(settings.tile), overlap \(settings.overlap)"
         if resolver.isProbabilistic {
-            let samples = "\(options.samples) sample\(options.samples == 1 ? "" : "s")"
+            let samples =
+                options.samples == 1 ? "1 sample" : "\(options.samples) samples, here \(options.meanIsPrimary ? "their mean" : "the first of them")"
             header.addHistory(
                 "sr: \(settings.sampler.title(eta: settings.eta)), \(settings.steps) steps, seed \(settings.seed), \(samples), \(tiles)")
         } else {
@@ -211,31 +275,7 @@ public struct SuperResolutionProduct {
     }
 }
 
-/// Mean and standard deviation of samples as they come (Welford 1962): memory does not grow with their number.
-private struct Ensemble {
-    private(set) var first = Image(width: 1, height: 1, repeating: .nan)
-    private(set) var mean = Image(width: 1, height: 1, repeating: .nan)
-    private var squares: [Float] = []
-    private var count: Float = 0
-
-    mutating func add(_ sample: Image) {
-        count += 1
-        if count == 1 {
-            (first, mean) = (sample, sample)
-            squares = Array(repeating: 0, count: sample.pixels.count)
-            return
-        }
-        for index in squares.indices {
-            let difference = sample.pixels[index] - mean.pixels[index]
-            mean.pixels[index] += difference / count
-            squares[index] += difference * (sample.pixels[index] - mean.pixels[index])
-        }
-    }
-
-    /// With n − 1; NaN where there are no data.
-    var deviation: Image {
-        var result = mean
-        for index in squares.indices where !mean.pixels[index].isNaN { result.pixels[index] = (squares[index] / (count - 1)).squareRoot() }
-        return result
-    }
+extension Image {
+    /// With 0 in place of NaN.
+    fileprivate func filled() -> Image { Image(width: width, height: height, pixels: pixels.map { $0.isNaN ? 0 : $0 }) }
 }

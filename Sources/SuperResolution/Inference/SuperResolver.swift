@@ -79,12 +79,54 @@ public struct SuperResolver {
     public func superResolve(
         _ low: Image, options: Options, sample: Int = 0, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> Image {
+        try draw(sample, from: prepare(low, options, progress, isCancelled), options, progress, isCancelled)
+    }
+
+    /// Samples of the high-resolution field one after the other, each bit for bit that of ``superResolve(_:options:sample:progress:isCancelled:)``, but with
+    /// what they share computed once: the encoded input.
+    ///
+    /// - Parameters:
+    ///   - samples: which samples of the ensemble. Of a model that is not probabilistic the first alone is made: the others would be the same.
+    ///   - progress: told the fraction done of all, 0 … 1.
+    ///   - each: gets each sample in turn. What it throws ends the work and is thrown on.
+    /// - Throws: `Failure` as for one sample; whatever `each` throws.
+    public func superResolve(
+        _ low: Image, options: Options, samples: Range<Int>, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false },
+        each: (_ sample: Int, _ image: Image) throws -> Void
+    ) throws {
+        let samples = isProbabilistic ? samples : samples.prefix(1)
+        func report(_ fraction: Double, done: Int = 0) { progress((Double(done) + fraction) / Double(max(1, samples.count))) }
+        let source = try prepare(low, options, { report($0) }, isCancelled)
+        for (done, sample) in samples.enumerated() {
+            try each(sample, draw(sample, from: source, options, { report($0, done: done) }, isCancelled))
+        }
+    }
+
+    /// What all samples of one input share.
+    private enum Source {
+        case diffusion(Encoding, any DenoisingNetwork, DiffusionDescription)
+        case regression(Image, any RegressionNetwork)
+    }
+
+    private func prepare(_ low: Image, _ options: Options, _ progress: (Double) -> Void, _ isCancelled: () -> Bool) throws -> Source {
+        switch method {
+        case .diffusion(let network, let diffusion):
+            let encoding = try encode(low, network, diffusion, options, isCancelled)
+            progress(0.03)
+            return .diffusion(encoding, network, diffusion)
+        case .regression(let network): return .regression(low, network)
+        }
+    }
+
+    private func draw(
+        _ sample: Int, from source: Source, _ options: Options, _ progress: (Double) -> Void, _ isCancelled: () -> Bool
+    ) throws -> Image {
         let scale = model.scale
-        let field =
-            switch method {
-            case .diffusion(let network, let diffusion):
-                try drawField(sample, network, diffusion, low, options, progress: { progress(0.95 * $0) }, isCancelled)
-            case .regression(let network): try regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled)
+        let (low, field) =
+            switch source {
+            case .diffusion(let encoding, let network, let diffusion):
+                (encoding.low, try drawField(sample, network, diffusion, encoding, options, progress, isCancelled))
+            case .regression(let low, let network): (low, try regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled))
             }
         var result = Image(field).cropped(x: 0, y: 0, width: low.width * scale, height: low.height * scale)
         result.mask(whereEmpty: low, factor: scale)
@@ -118,11 +160,29 @@ public struct SuperResolver {
         return normalization.denormalize(values)
     }
 
-    /// A sample of a diffusion model, `[1, height·scale, width·scale, 1]` or larger in Gauss.
-    private func drawField(
-        _ number: Int, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ low: Image, _ options: Options,
-        progress: (Double) -> Void, _ isCancelled: () -> Bool
-    ) throws -> Tensor {
+    /// An input as a diffusion model sees it.
+    private struct Encoding {
+        let low: Image
+        let steps: [SamplingStep]
+        /// E(LR↑), `[1, height, width, channels]`, of the input continued until the network can halve it.
+        let latents: Tensor
+        /// The same as the network takes it.
+        let condition: Tensor
+        /// Of a tile in latents.
+        let side: Int
+        /// The input so continued.
+        let padded: Image
+        let latentsPerPixel: Double
+
+        var height: Int { latents.shape[1] }
+        var width: Int { latents.shape[2] }
+
+        func isEmpty(_ tile: TileRectangle) -> Bool { padded.isEmpty(tile, latentsPerPixel: latentsPerPixel) }
+    }
+
+    private func encode(
+        _ low: Image, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ options: Options, _ isCancelled: () -> Bool
+    ) throws -> Encoding {
         let steps = try samplingSteps(options, diffusion)
         let (scale, factor) = (model.scale, model.factor)
         // LR pixels a latent spans, or latents an LR pixel spans, are powers of two; the network halves latents `divisor` fold.
@@ -130,39 +190,48 @@ public struct SuperResolver {
         let padded = low.paddedByEdge(toMultiplesOf: unit)
         let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
         let side = max(network.divisor, options.tile * scale / factor / network.divisor * network.divisor)
-
         let field = padded.tensor
-        func isEmpty(_ tile: TileRectangle) -> Bool { padded.isEmpty(tile, latentsPerPixel: Double(scale) / Double(factor)) }
         let encoded = model.encodeInTiles(height: height, width: width, side: side, isCancelled: isCancelled) { tile in
             func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
             return upsampleNearest(field.window(TileRectangle(rows: pixels(tile.rows), columns: pixels(tile.columns))), scale: scale)
         }
         guard let encoded else { throw Self.interrupted }
-        progress(0.03)
-        let condition = diffusion.statistics.normalizeCondition(encoded)
+        return Encoding(
+            low: low, steps: steps, latents: encoded, condition: diffusion.statistics.normalizeCondition(encoded), side: side, padded: padded,
+            latentsPerPixel: Double(scale) / Double(factor))
+    }
 
+    /// A sample of a diffusion model, `[1, height·scale, width·scale, 1]` or larger in Gauss.
+    private func drawField(
+        _ number: Int, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ encoding: Encoding, _ options: Options,
+        _ progress: (Double) -> Void, _ isCancelled: () -> Bool
+    ) throws -> Tensor {
+        let condition = encoding.condition
         // The whole field's at once, so that no noise depends on tiles.
         var random = Random(seed: options.seed, name: "sample \(number)")
         func noise() -> Tensor { random.normal(condition.shape) }
-        let overlap = options.overlap * scale / factor
-        let tiles = LatentTiles.overlapping(height: height, width: width, size: side, overlap: overlap).filter { !isEmpty($0) }
+        let overlap = options.overlap * model.scale / model.factor
+        let tiles = LatentTiles.overlapping(height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap).filter {
+            !encoding.isEmpty($0)
+        }
         var done = 0
-        let target = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
+        let target = try drawSample(from: noise(), steps: encoding.steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
             try Self.blend(
-                tiles, height: height, width: width, channels: model.latentChannels, scale: 1, overlap: overlap,
+                tiles, height: encoding.height, width: encoding.width, channels: model.latentChannels, scale: 1, overlap: overlap,
                 of: { network(noisy.window($0), condition: condition.window($0), timesteps: [timestep]) },
                 afterEach: {
                     done += 1
-                    progress(0.03 + 0.92 * Double(done) / Double(steps.count * tiles.count))
+                    progress(0.03 + 0.87 * Double(done) / Double(encoding.steps.count * tiles.count))
                     if isCancelled() { throw Self.interrupted }
                 })
         }
         let latents = diffusion.statistics.denormalizeTarget(target)
         guard
             let decoded = model.decodeInTiles(
-                model.kind.isResidual ? encoded + latents : latents, side: side, isCancelled: isCancelled, isEmpty: isEmpty)
+                model.kind.isResidual ? encoding.latents + latents : latents, side: encoding.side, isCancelled: isCancelled,
+                isEmpty: encoding.isEmpty)
         else { throw Self.interrupted }
-        progress(1)
+        progress(0.95)
         return decoded
     }
 

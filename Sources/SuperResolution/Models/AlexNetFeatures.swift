@@ -60,12 +60,20 @@ package struct AlexNetFeatures: Sendable {
         ).relu()
     }
 
+    /// The features of all stages.
+    /// - Parameter image: as ``input(_:)`` takes it
+    /// - Returns: five, `[batch, height, width, channels]`, each from the one before
+    package func stages(_ image: Tensor) -> [Tensor] {
+        layers.indices.reduce(into: []) { stages, index in stages.append(stage(index, stages.last ?? input(image))) }
+    }
+
     /// The mean over all pixels of the last features, as a description of the whole image.
     /// - Parameter image: as ``input(_:)`` takes it
     /// - Returns: `[batch, 256]`
-    package func pooled(_ image: Tensor) -> Tensor {
-        layers.indices.reduce(input(image)) { stage($1, $0) }.mean(axes: [1, 2])
-    }
+    package func pooled(_ image: Tensor) -> Tensor { Self.pooled(stages(image)) }
+
+    /// The same of the features of all stages.
+    package static func pooled(_ stages: [Tensor]) -> Tensor { stages[stages.count - 1].mean(axes: [1, 2]) }
 }
 
 extension SafetensorsFile {

@@ -27,7 +27,7 @@ package struct FirstStageImport {
         let prefix = ["first_stage_model.", "vae."].first { prefix in shapes.keys.contains { $0.hasPrefix(prefix + "encoder.") } } ?? ""
         let names = shapes.keys.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
         let replacements = Self.replacements(names)
-        let file = Extents(shapes: shapes) { prefix + Self.fileName($0, replacements) }
+        let file = TensorExtents(shapes: shapes) { prefix + Self.fileName($0, replacements) }
         configuration = try file.configuration(normGroups: normGroups, at: location)
         (self.prefix, self.replacements) = (prefix, replacements)
         try configuration.check { isSound, expected, found in
@@ -75,23 +75,7 @@ package struct FirstStageImport {
     }
 }
 
-/// The extents of a file's tensors under our names.
-private struct Extents {
-    let shapes: [String: [Int]]
-    let fileName: (String) -> String
-
-    /// Nil if there is no such tensor or dimension.
-    private func extent(_ name: String, _ axis: Int) -> Int? {
-        shapes[fileName(name)].flatMap { $0.indices.contains(axis) ? $0[axis] : nil }
-    }
-
-    /// What most of these extents are, so that one tensor that is missing or mis-shaped does not hide what the network is; nil if none is there.
-    private func agreed(_ places: (name: String, axis: Int)...) -> Int? {
-        let found = places.compactMap { extent($0.name, $0.axis) }
-        func votes(_ value: Int) -> Int { found.count { $0 == value } }
-        return found.max { votes($0) < votes($1) }
-    }
-
+extension TensorExtents {
     /// The channels that a block of the encoder gives; nil if there is no such block.
     private func width(level: Int, block: Int) -> Int? {
         let place = "encoder.down_blocks.\(level).resnets.\(block)"
@@ -99,7 +83,7 @@ private struct Extents {
     }
 
     /// - Throws: `Failure` (`.badData`) if the names or shapes are not those of a first stage.
-    func configuration(normGroups: Int, at location: String) throws -> FirstStage.Configuration {
+    fileprivate func configuration(normGroups: Int, at location: String) throws -> FirstStage.Configuration {
         let widths = (0..<16).prefix { width(level: $0, block: 0) != nil }.compactMap { width(level: $0, block: 0) }
         guard !widths.isEmpty,
             let imageChannels = agreed(("encoder.conv_in.weight", 1), ("decoder.conv_out.weight", 0), ("decoder.conv_out.bias", 0)),

@@ -12,13 +12,17 @@ struct MetricsLog {
     /// Opens the log and drops what was written after `step`, as after an interruption.
     init(_ url: URL, keepingUpTo step: Int) throws {
         self.url = url
-        let text = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
-        lines = text.split(separator: "\n").compactMap { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
-            .filter { ($0["step"] ?? .infinity) <= Double(step) }
+        lines = Self.lines(of: url).filter { ($0["step"] ?? .infinity) <= Double(step) }
         try writeAtomically(try lines.map { try Self.text($0) + "\n" }.joined(), to: url)
         guard let handle = FileHandle(forWritingAtPath: url.path) else { throw Failure(.cannotWrite, "cannot be written", at: url.path) }
         handle.seekToEndOfFile()
         self.handle = handle
+    }
+
+    /// The lines of a log that can be read; none if there is no such file.
+    static func lines(of url: URL) -> [Line] {
+        let text = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
     }
 
     mutating func append(_ line: Line) throws {

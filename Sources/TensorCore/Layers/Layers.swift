@@ -1,5 +1,5 @@
 /// A linear map of the last dimension with a bias; `weight [outputs, inputs]`, `bias [outputs]`.
-public struct Linear {
+public struct Linear: Sendable {
     public let weight: Parameter
     public let bias: Parameter
 
@@ -15,7 +15,7 @@ public struct Linear {
 }
 
 /// A two-dimensional convolution; `weight [height, width, inputs, outputs]` (on disk `[outputs, inputs, height, width]`), `bias [outputs]`.
-public struct Convolution {
+public struct Convolution: Sendable {
     public let weight: Parameter
     public let bias: Parameter?
     private let stride: Int
@@ -112,7 +112,7 @@ public struct BatchNorm {
 }
 
 /// Layer normalisation with `weight [channels]` and `bias [channels]`.
-public struct LayerNorm {
+public struct LayerNorm: Sendable {
     private let weight, bias: Parameter
 
     public init(_ channels: Int, in scope: Scope) {

@@ -1,0 +1,126 @@
+import Foundation
+import Groundwork
+import SolarImage
+
+/// What is scored: a way to make high resolution of low, or predictions that another program made.
+struct Competitor {
+    private enum Source {
+        case nearest, bicubic, bicubicConsistent
+        case autoencoder(Model)
+        case superResolution(SuperResolver)
+        /// By the stem of the reference's name.
+        case files([String: URL])
+    }
+
+    /// As tables name it.
+    var name: String
+    /// The SHA-256 of a model's file in hexadecimal.
+    let digest: String?
+    let parameterCount: Int?
+    /// The log of its training, if the model stands in the folder of its run.
+    let log: URL?
+    private let source: Source
+
+    private init(_ source: Source, name: String) {
+        (self.source, self.name) = (source, name)
+        (digest, parameterCount, log) = (nil, nil, nil)
+    }
+
+    static var baselines: [Competitor] {
+        [Competitor(.nearest, name: "nearest"), Competitor(.bicubic, name: "bicubic"), Competitor(.bicubicConsistent, name: "bicubic-consistent")]
+    }
+
+    /// A model, named after its file, or after its folder if it is a run's `model.safetensors`.
+    /// - Throws: `Failure`: `.missingInput` or `.badData` for a model that cannot be used, `.usage` for denoising steps that it cannot do.
+    init(model url: URL, options: SuperResolver.Options) throws {
+        let model = try Model(reading: url)
+        if model.kind == .vqgan {
+            guard EvaluationOptions().trim.isMultiple(of: model.factor) else {
+                throw Failure(
+                    .badData, "maps cannot be cut for this autoencoder", at: url.path, expected: "a factor that divides \(EvaluationOptions().trim)",
+                    found: "\(model.factor)")
+            }
+            source = .autoencoder(model)
+        } else {
+            let resolver = try SuperResolver(model, at: url.path)
+            try resolver.check(options)
+            source = .superResolution(resolver)
+        }
+        let stem = url.deletingPathExtension().lastPathComponent
+        let folder = url.deletingLastPathComponent()
+        name = stem == "model" ? folder.lastPathComponent : stem
+        digest = try sha256(of: url)
+        parameterCount = model.parameterCount
+        let metrics = RunFolder(folder).metrics
+        log = stem == "model" && FileManager.default.fileExists(atPath: metrics.path) ? metrics : nil
+    }
+
+    /// How long its training took, as its log tells.
+    var trainingHours: Double? { log.flatMap { MetricsLog.lines(of: $0).compactMap { $0["seconds"] }.max() }.map { $0 / 3600 } }
+
+    /// Predictions by name: `NAME.fits` or, as `sr infer` writes it, `NAME_sr.fits` for the reference `NAME.fits`; named after their folder.
+    init(predictions: [URL], of folder: URL) {
+        let pairs = predictions.map { (Self.stem($0), $0) }
+        self.init(.files(Dictionary(pairs) { first, _ in first }), name: folder.lastPathComponent)
+    }
+
+    static func stem(_ file: URL) -> String {
+        let stem = fitsStem(file.lastPathComponent)
+        return stem.hasSuffix("_sr") ? String(stem.dropLast(3)) : stem
+    }
+
+    /// Whether its samples differ, so that how they are drawn matters.
+    var isProbabilistic: Bool {
+        if case .superResolution(let resolver) = source { resolver.isProbabilistic } else { false }
+    }
+
+    /// Whether it is given the low resolution alone, rather than the truth.
+    var isBaseline: Bool {
+        switch source {
+        case .nearest, .bicubic, .bicubicConsistent: true
+        case .autoencoder, .superResolution, .files: false
+        }
+    }
+
+    /// What its predictions of a map follow from, beside the map and how samples are drawn.
+    /// - Throws: `Failure` if there is no prediction of that map.
+    func identity(for map: URL) throws -> String {
+        if case .files = source { return try sha256(of: try file(for: map)) }
+        return digest ?? name
+    }
+
+    /// Predictions given as files.
+    var files: [URL] { if case .files(let files) = source { files.values.sorted { $0.path < $1.path } } else { [] } }
+
+    private func file(for map: URL) throws -> URL {
+        guard case .files(let files) = source, let file = files[Self.stem(map)] else {
+            throw Failure(.badData, "there is no prediction of this reference", at: map.path, expected: "a file \(Self.stem(map)).fits")
+        }
+        return file
+    }
+
+    /// Predictions in Gauss: `count` of a probabilistic model, one of any other.
+    /// - Throws: `Failure`: `.badData`, `.interrupted`.
+    func samples(
+        of truth: Truth, map: URL, count: Int, options: SuperResolver.Options, isCancelled: () -> Bool
+    ) throws -> [Image] {
+        let low = truth.lowResolution
+        switch source {
+        case .nearest: return [low.replicated(by: truth.factor)]
+        case .bicubic: return [low.bicubic(by: truth.factor)]
+        case .bicubicConsistent: return [low.bicubic(by: truth.factor).consistent(with: low)]
+        case .autoencoder(let model): return [try model.reconstruct(truth.field, isCancelled: isCancelled)]
+        case .superResolution(let resolver):
+            var samples: [Image] = []
+            try resolver.superResolve(low, options: options, samples: 0..<count, isCancelled: isCancelled) { samples.append($1) }
+            return samples
+        case .files:
+            let file = try file(for: map)
+            do {
+                return [try Magnetogram(reading: file).image]
+            } catch let failure as Failure {
+                throw Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil)
+            }
+        }
+    }
+}

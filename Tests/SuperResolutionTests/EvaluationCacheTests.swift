@@ -1,0 +1,97 @@
+import Foundation
+import SolarImage
+import SuperResolution
+import Testing
+
+/// What evaluations keep for the next one.
+@Suite struct EvaluationCacheTests {
+    /// A folder with a map, a small model, the report `first` and the cache it left, made once.
+    private static let first: Result<URL, any Error> = Result {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "sr-cache-\(ProcessInfo.processInfo.processIdentifier)")
+        atexit {
+            try? FileManager.default.removeItem(
+                at: FileManager.default.temporaryDirectory.appending(path: "sr-cache-\(ProcessInfo.processInfo.processIdentifier)"))
+        }
+        try EvaluationExample.write("map", EvaluationExample.field(3), to: folder)
+        try ModelsExample.model().write(to: folder.appending(path: "small.safetensors"))
+        _ = try evaluate("first", in: folder)
+        return folder
+    }
+
+    /// - Returns: `per-image.csv`.
+    private static func evaluate(
+        _ name: String, in folder: URL, map: String = "map", _ change: (inout Evaluation.Options) -> Void = { _ in }
+    ) throws -> String {
+        var options = Evaluation.Options()
+        (options.metrics, options.samples, options.resolver.steps) = (["psnr", "calibration"], 2, 2)
+        options.cache = folder.appending(path: "cache")
+        change(&options)
+        let evaluation = try Evaluation(models: [folder.appending(path: "small.safetensors")], options: options, logger: .init(label: "test"))
+        let outcome = try EvaluationExample(evaluation, maps: [folder.appending(path: "\(map).fits")], to: folder.appending(path: name))
+        return try outcome.text("per-image.csv")
+    }
+
+    /// Calls `body` with a copy of that folder and what is in its cache.
+    private func withCopy(_ body: (_ folder: URL, _ scores: String, _ cache: [String: Data]) throws -> Void) throws {
+        try withTemporaryFolder { parent in
+            let folder = parent.appending(path: "copy")
+            try FileManager.default.copyItem(at: Self.first.get(), to: folder)
+            try body(folder, String(contentsOf: folder.appending(path: "first/per-image.csv"), encoding: .utf8), cache(folder))
+        }
+    }
+
+    private func cache(_ folder: URL) throws -> [String: Data] {
+        let cache = folder.appending(path: "cache")
+        let names = try FileManager.default.contentsOfDirectory(atPath: cache.path)
+        return try Dictionary(uniqueKeysWithValues: names.map { ($0, try Data(contentsOf: cache.appending(path: $0))) })
+    }
+
+    @Test func aSecondEvaluationComputesNothing() throws {
+        try withCopy { folder, scores, before in
+            // Of three baselines and the model scores and pictures, of the truth scores.
+            #expect(before.keys.count { $0.hasSuffix(".json") } == 5 && before.keys.count { $0.hasSuffix(".fits") } == 4 && before.count == 9)
+            let again = try Self.evaluate("second", in: folder)
+            #expect(again == scores)
+            // Entries hold how long it took, so that computed anew they would differ.
+            #expect(try cache(folder) == before)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "second").path).contains("cache") == false)
+        }
+    }
+
+    @Test func aMapIsKnownByItsContent() throws {
+        try withCopy { folder, scores, before in
+            try FileManager.default.moveItem(at: folder.appending(path: "map.fits"), to: folder.appending(path: "renamed.fits"))
+            let renamed = try Self.evaluate("second", in: folder, map: "renamed")
+            #expect(renamed != scores && renamed.replacing("renamed.fits", with: "map.fits") == scores)
+            #expect(try cache(folder) == before)
+            try EvaluationExample.write("other", EvaluationExample.field(4), to: folder)
+            _ = try Self.evaluate("third", in: folder, map: "other")
+            #expect(try cache(folder).count == 18)
+        }
+    }
+
+    @Test func whatDependsOnAChangedOptionIsScoredAnew() throws {
+        try withCopy { folder, scores, before in
+            let changed = try Self.evaluate("second", in: folder) { $0.resolver.seed = 2 }
+            #expect(changed != scores)
+            let after = try cache(folder)
+            // Scores and pictures of the model alone: nothing else is drawn at random.
+            #expect(after.count == before.count + 2 && before.allSatisfy { after[$0.key] == $0.value })
+            func lines(_ text: String) -> [Substring] { text.split(separator: "\n").filter { !$0.hasPrefix("small") } }
+            #expect(lines(changed) == lines(scores) && lines(scores).count == 4)
+        }
+    }
+
+    @Test func damagedEntriesAreMadeAnew() throws {
+        try withCopy { folder, scores, before in
+            for (name, data) in before { try data.prefix(100).write(to: folder.appending(path: "cache/\(name)")) }
+            #expect(try Self.evaluate("second", in: folder) == scores)
+            let after = try cache(folder)
+            #expect(Set(after.keys) == Set(before.keys))
+            for (name, data) in after {
+                // Pictures are the same bytes again; scores but for how long they took.
+                if name.hasSuffix(".fits") { #expect(data == before[name]) } else { #expect((try? JSONSerialization.jsonObject(with: data)) != nil) }
+            }
+        }
+    }
+}
