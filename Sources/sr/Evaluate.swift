@@ -127,7 +127,8 @@ struct Evaluate: ParsableCommand {
             maps: files, dataPath: path, output: folder, progress: { display.update($0, detail: $1) },
             isCancelled: { Interruption.isRequested })
         display.finish()
-        print(tables, terminator: "")
+        // Past the buffer, so that it comes before what the log says next.
+        FileHandle.standardOutput.write(Data(tables.utf8))
         logger.info("report: \(folder.path)")
         if !failures.isEmpty {
             throw Failure(.badData, "not all could be scored; the report holds the rest:" + failures.map { "\n  \($0)" }.joined())
