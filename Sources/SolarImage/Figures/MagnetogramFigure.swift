@@ -192,15 +192,18 @@ extension MagnetogramFigure {
                     let rectangle = Canvas.Rectangle(x: x(left), y: y(bottom + height), width: width * across, height: height * up)
                     canvas.stroke(rectangle, halo, lineWidth: 4)
                     canvas.stroke(rectangle, colour, lineWidth: 2)
-                case .circle(let centreX, let centreY, let radius, let label):
+                case .circle(let centreX, let centreY, let radius, _):
                     canvas.circle(x: x(centreX), y: y(centreY), radius: radius * across, halo, lineWidth: 4)
                     canvas.circle(x: x(centreX), y: y(centreY), radius: radius * across, colour, lineWidth: 2)
-                    let width = canvas.textWidth(label, size: 12) + 8
-                    let top = max(y(centreY) - radius * across - 20, frame.y + 2)
-                    let left = min(max(x(centreX) - width / 2, frame.x + 2), frame.x + frame.width - width - 2)
-                    canvas.fill(Canvas.Rectangle(x: left, y: top, width: width, height: 16), halo)
-                    canvas.text(label, x: left + width / 2, y: top + 12.5, size: 12, anchor: .centre, colour: colour)
                 }
+            }
+            // Labels last, so that no line crosses them.
+            for case .circle(let centreX, let centreY, let radius, let label) in annotations {
+                let width = canvas.textWidth(label, size: 12) + 8
+                let top = max(y(centreY) - radius * across - 20, frame.y + 2)
+                let left = min(max(x(centreX) - width / 2, frame.x + 2), frame.x + frame.width - width - 2)
+                canvas.fill(Canvas.Rectangle(x: left, y: top, width: width, height: 16), Canvas.Colour(grey: 0.15))
+                canvas.text(label, x: left + width / 2, y: top + 12.5, size: 12, anchor: .centre, colour: colour)
             }
         }
     }

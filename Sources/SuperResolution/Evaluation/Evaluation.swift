@@ -100,6 +100,7 @@ public struct Evaluation {
         let region: String?
         let grid: String
         let arcsecPerPixel: Double?
+        let isUpsideDown: Bool
         /// Whether its low resolution was measured rather than made of it.
         let isPair: Bool
         let truth: Truth
@@ -170,7 +171,7 @@ public struct Evaluation {
                 trimmedToMultiplesOf: EvaluationOptions().trim)
             return Map(
                 file: file, digest: try sha256(of: file), region: map.regions.first?.description, grid: map.isMap ? "CEA" : "CCD",
-                arcsecPerPixel: map.arcsecPerPixel, isPair: low != nil, truth: truth)
+                arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false, isPair: low != nil, truth: truth)
         } catch let failure as Failure {
             throw failure.located(at: file.path)
         }
@@ -185,7 +186,7 @@ public struct Evaluation {
             && !findings.illustrations.contains { $0.region != nil && $0.region == map.region }
         var illustration = EvaluationIllustration(
             file: map.file.lastPathComponent, region: map.region, truth: map.truth.masked(map.truth.field), lowResolution: map.truth.lowResolution,
-            arcsecPerPixel: map.arcsecPerPixel)
+            arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.isUpsideDown)
         for (place, competitor) in competitors.enumerated() {
             if isCancelled() { throw Failure(.interrupted, "evaluation was interrupted", remedy: "the same command goes on where it stopped") }
             progress(Double(place) / Double(competitors.count), competitor.name)

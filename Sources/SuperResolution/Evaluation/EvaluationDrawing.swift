@@ -21,7 +21,7 @@ struct EvaluationDrawing {
             let figures = EvaluationFigures(
                 folder: folder, models: models, nyquist: report.options.nyquist, circle: report.options.circle,
                 arcsecPerPixel: illustration.arcsecPerPixel)
-            return try self.figures(of: illustration, number + 1, with: figures)
+            return try self.figures(of: illustration.upright, number + 1, with: figures)
         }
         let figures = EvaluationFigures(folder: folder, models: models, nyquist: report.options.nyquist, circle: report.options.circle)
         return maps

@@ -24,7 +24,7 @@ extension EvaluationFigures {
         return try write(
             "side-by-side-\(number)", title: "Predictions side by side: \(map)",
             caption:
-                "\(map): the input, the truth and, of every model, one prediction; north is up, grey is 0 G. Below each map the marked part is enlarged"
+                "\(map): the input, the truth and, of every model, one prediction; north is up, as far as the header tells, and grey is 0 G. Below each map the marked part is enlarged"
                 + (zoom == nil ? ": the square in which both polarities are strongest (largest product of positive and negative flux)." : "."),
             shown: panels.map(\.title)
         ) { try figure.write(to: $0, overwrite: true) }

@@ -8,10 +8,26 @@ struct EvaluationIllustration {
     let file: String
     let region: String?
     /// In Gauss, NaN without data.
-    let truth: Image
-    let lowResolution: Image
+    var truth: Image
+    var lowResolution: Image
     let arcsecPerPixel: Double?
+    /// Whether the images have to be turned by 180° for north to be up.
+    let isUpsideDown: Bool
     var predictions: [(name: String, pictures: EvaluationCache.Pictures)] = []
+
+    /// The same with north up.
+    var upright: EvaluationIllustration {
+        guard isUpsideDown else { return self }
+        var result = self
+        result.truth.pixels.reverse()
+        result.lowResolution.pixels.reverse()
+        for index in predictions.indices {
+            result.predictions[index].pictures.first.pixels.reverse()
+            result.predictions[index].pictures.deviation?.pixels.reverse()
+            result.predictions[index].pictures.fine?.pixels.reverse()
+        }
+        return result
+    }
 }
 
 extension EvaluationCache.Pictures {

@@ -68,7 +68,8 @@ package struct EvaluationPage: Sendable {
 
     private var summary: String {
         let data = report.data
-        var text = "\(data.maps) \(data.maps == 1 ? "map" : "maps") of \(data.path), up to \(data.samples) \(data.samples == 1 ? "sample" : "samples") of each"
+        var text =
+            "\(data.maps) \(data.maps == 1 ? "map" : "maps") of \(data.path), up to \(data.samples) \(data.samples == 1 ? "sample" : "samples") of each"
         if data.maskedFraction > 0 { text += "; \(String(format: "%.2g", 100 * data.maskedFraction)) % of the pixels hold no data and are left out" }
         return text + "."
     }
@@ -117,7 +118,8 @@ package struct EvaluationPage: Sendable {
     private func options() throws -> String {
         let encoded = try JSONEncoder().encode(report.options)
         let values = try JSONDecoder().decode([String: OptionValue].self, from: encoded).sorted { $0.key < $1.key }
-        return "<dl>\n" + values.map { HTML.element("dt", $0.key.replacing("_", with: " ")) + HTML.element("dd", $0.value.text) + "\n" }.joined() + "</dl>"
+        return "<dl>\n" + values.map { HTML.element("dt", $0.key.replacing("_", with: " ")) + HTML.element("dd", $0.value.text) + "\n" }.joined()
+            + "</dl>"
     }
 
     /// Any value of JSON, as text.
