@@ -65,7 +65,7 @@ struct EvaluationFindings {
                 let list = zip(competitors, counts).map { "\($0) \($1)" }.joined(separator: ", ")
                 warnings.append("the Fréchet distances are of different numbers of maps and do not compare: \(list)")
             }
-            if let least = several.min(), least <= features.dimensions {
+            if let least = several.min(), FeatureDistribution.isRankDeficient(count: least, dimensions: features.dimensions) {
                 warnings.append(
                     "the Fréchet distance is of \(least) maps in \(features.dimensions) dimensions: covariances are rank-deficient, so compare it "
                         + "with none of another number of maps")

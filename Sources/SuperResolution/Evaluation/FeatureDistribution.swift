@@ -24,12 +24,12 @@ package struct FeatureDistribution: Sendable {
         factor = DoubleMatrix(rows: dimensions, columns: count, values: centred).lowerFactor
     }
 
-    /// Whether there are too few vectors for a covariance of full rank: n vectors vary along n − 1 directions at most, and in all others the distribution
+    /// Whether so many vectors are too few for a covariance of full rank: n vectors vary along n − 1 directions at most, and in all others the distribution
     /// has no width.
     ///
     /// Distances are exact all the same, but of a sample rather than of what it was drawn from: even two sets of the same images' kind lie well
     /// apart, the farther the fewer vectors they have. Such distances compare with each other alone, at equal counts.
-    package var isRankDeficient: Bool { count <= dimensions }
+    package static func isRankDeficient(count: Int, dimensions: Int) -> Bool { count <= dimensions }
 
     /// The Fréchet distance (Dowson & Landau 1982; of image features, Heusel et al. 2017), ‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), a squared
     /// distance; 0 for equal distributions.

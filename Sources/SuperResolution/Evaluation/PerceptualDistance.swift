@@ -112,12 +112,6 @@ extension PerceptualDistance {
 
     /// The distance of two fields of one size.
     package func distance(_ a: Features, _ b: Features) -> Double { Double(distance(a.stages, b.stages).item) }
-
-    /// The distance of two fields in Gauss, clipped at ±`clip` and divided by it.
-    /// - Throws: `Failure` (`.badData`) if the fields are too small for the network.
-    package func distance(_ a: Image, _ b: Image, clip: Float) throws -> Double {
-        distance(try features(of: a, clip: clip), try features(of: b, clip: clip))
-    }
 }
 
 extension Tensor {
