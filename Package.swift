@@ -44,6 +44,7 @@ let package = Package(
         .executableTarget(
             name: "sr-benchmark",
             dependencies: ["Groundwork", "TensorCore", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .testTarget(name: "GroundworkTests", dependencies: ["Groundwork"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),
         .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "SyntheticSun", "Groundwork"]),

@@ -6,8 +6,8 @@
 
 Each work runs in a process of its own, one after the other, so that memory peaks are its own and nothing else runs beside it. A round runs both sides,
 so that a disturbance that lasts strikes both; printed is the median ratio of all rounds with its range, and the times of that round. Needs torch;
-openvino is optional. Only ratios carry over to other machines. Environment variables that limit a library's instructions (OPENBLAS_CORETYPE and the like) are taken
-out for all of them.
+openvino is optional. Only ratios carry over to other machines. The environment is left as it is, but for variables that limit a library's instructions
+(OPENBLAS_CORETYPE and the like): where one is set, as no user's machine has it, the script says so and stops.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def torch_work(name, variant):
     fixtures = networks()
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=variant.startswith("bf16"))
     if name.startswith("conv3x3"):
-        size, channels = (64, 512) if name == "conv3x3-64-512" else (128, 256)
+        size, channels = (int(number) for number in name.split("-")[1:])
         layer, x = layouts(torch, torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False), torch.randn(1, channels, size, size), variant)
 
         def forward():
@@ -123,8 +123,7 @@ def measure_here(library, name, variant, threads, repetitions):
 
 
 def in_process(command):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS_", "ONEDNN_", "DNNL_", "MKL_", "OMP_"))}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode != 0:
         print(f"  failed: {' '.join(map(str, command))}: {result.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
@@ -136,6 +135,7 @@ WORKS = {
     "unet-train-step": ["float32 NCHW", "float32 channels-last", "bf16 NCHW", "bf16 channels-last"],
     "conv3x3-128-256": ["float32 NCHW", "float32 channels-last"],
     "conv3x3-64-512": ["float32 NCHW", "float32 channels-last"],
+    "conv3x3-16-512": ["float32 NCHW", "float32 channels-last"],
     "attention-4096-256": ["float32"],
     "small-train-step": ["float32 NCHW", "float32 channels-last"],
 }
@@ -154,6 +154,10 @@ def main():
         library, name, variant = arguments.measure
         print(json.dumps(measure_here(library, name, variant, arguments.threads, arguments.reps)))
         return
+
+    limits = sorted(key for key in os.environ if key.startswith(("OPENBLAS_", "ONEDNN_", "DNNL_", "MKL_", "OMP_")))
+    if limits:
+        parser.error(f"{', '.join(limits)} set: unset to compare what users have")
 
     def ours(name, threads=arguments.threads):
         return in_process([arguments.benchmark, "--filter", name, "--json", "--reps", str(arguments.reps), "--threads", str(threads)])
@@ -174,6 +178,8 @@ def main():
         if ratios:
             print(f"{title}: {statistics.median_low(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})", flush=True)
 
+    machine = subprocess.run([arguments.benchmark, "--filter", "linear", "--reps", "1", "--threads", str(arguments.threads)], capture_output=True, text=True)
+    print(machine.stdout.splitlines()[0])
     print(f"{'work':<18} {'against':<27} {'sr s':>8} {'other s':>8} {'ratio':>6} {'range':>13} {'sr MiB':>7} {'other MiB':>9}")
     for name, variants in WORKS.items():
         if arguments.filter not in name:
@@ -191,6 +197,9 @@ def main():
                     f"{own['peak_bytes'] / 2**20:7.0f} {other['peak_bytes'] / 2**20:9.0f}",
                     flush=True,
                 )
+    if arguments.filter in "conv3x3-16-512 conv3x3-16-1024" and arguments.threads > 1:
+        for name in ("conv3x3-16-512", "conv3x3-16-1024"):
+            line(f"{name} at {arguments.threads} threads over 1, GFLOP/s", lambda: ours(name), lambda: ours(name, 1), "gflops")
     if arguments.filter in "unet-forward" and arguments.threads > 1:
         line(f"unet-forward at {arguments.threads} threads over 1", lambda: ours("unet-forward"), lambda: ours("unet-forward", 1))
     if arguments.filter in "sgemm-2048 conv3x3-backward-128-256":

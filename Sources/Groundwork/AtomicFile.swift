@@ -1,4 +1,8 @@
 import Foundation
+import Synchronization
+
+/// Tells temporary names of one process apart.
+private let temporaryFiles = Atomic<Int>(0)
 
 /// Writes a file so that a reader sees either the whole new content or the old one, never a part.
 ///
@@ -7,12 +11,13 @@ import Foundation
 /// - Throws: `Failure` (`.cannotWrite`) if the folder cannot be written; whatever `body` throws.
 public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Void) throws {
     let folder = url.deletingLastPathComponent()
-    let temporary = folder.appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier).partial")
-    guard access(folder.path, W_OK) == 0 else { throw cannotWrite(url) }
+    let number = temporaryFiles.wrappingAdd(1, ordering: .relaxed).newValue
+    let temporary = folder.appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier)-\(number).partial")
+    guard access(folder.path, W_OK) == 0 else { throw cannotWrite(url, errno) }
     do {
         try body(temporary)
         try sync(temporary)
-        guard rename(temporary.path, url.path) == 0 else { throw cannotWrite(url) }
+        guard rename(temporary.path, url.path) == 0 else { throw cannotWrite(url, errno) }
         try? sync(folder)
     } catch {
         unlink(temporary.path)
@@ -23,7 +28,7 @@ public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Vo
 /// Writes `text` as UTF-8 in the manner of ``writeAtomically(to:_:)``.
 public func writeAtomically(_ text: String, to url: URL) throws {
     try writeAtomically(to: url) { temporary in
-        do { try Data(text.utf8).write(to: temporary) } catch { throw cannotWrite(url) }
+        do { try Data(text.utf8).write(to: temporary) } catch { throw cannotWrite(url, found: error.localizedDescription) }
     }
 }
 
@@ -37,15 +42,17 @@ public func createFolder(_ url: URL) throws {
     }
 }
 
-private func cannotWrite(_ url: URL) -> Failure {
+private func cannotWrite(_ url: URL, _ code: Int32) -> Failure { cannotWrite(url, found: String(cString: strerror(code))) }
+
+private func cannotWrite(_ url: URL, found: String) -> Failure {
     Failure(
-        .cannotWrite, "cannot be written", at: url.path, found: String(cString: strerror(errno)),
+        .cannotWrite, "cannot be written", at: url.path, found: found,
         remedy: "check that the folder exists, is writable and has space")
 }
 
 private func sync(_ url: URL) throws {
     let descriptor = open(url.path, O_RDONLY)
-    guard descriptor >= 0 else { throw cannotWrite(url) }
+    guard descriptor >= 0 else { throw cannotWrite(url, errno) }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw cannotWrite(url) }
+    guard fsync(descriptor) == 0 else { throw cannotWrite(url, errno) }
 }

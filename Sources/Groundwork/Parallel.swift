@@ -6,15 +6,16 @@ import Synchronization
 /// Work is cut into pieces whose bounds depend on the size of the work alone, never on the number of threads, so that each piece
 /// computes the same bits whoever runs it.
 public enum Parallel {
-    private static let storedThreadCount = Atomic<Int>(ProcessInfo.processInfo.activeProcessorCount)
+    private static let storedThreadCount = Atomic<Int>(ProcessorCount.usable)
 
-    /// The number of threads that work at a time, at least 1. By default the number of processors.
+    /// The number of threads that work at a time, at least 1. By default the processors that the process may use.
     public static var threadCount: Int {
         get { storedThreadCount.load(ordering: .relaxed) }
         set { storedThreadCount.store(max(1, newValue), ordering: .relaxed) }
     }
 
-    @TaskLocal private static var isInside = false
+    /// Whether the caller is a task of a parallel loop.
+    @TaskLocal package static var isInside = false
 
     /// Calls `body(i)` for each `i` in `0 ..< count`, in no set order, on up to ``threadCount`` threads. A call inside another runs on its own thread alone.
     public static func forEach(_ count: Int, _ body: (_ index: Int) -> Void) {
@@ -32,6 +33,15 @@ public enum Parallel {
                     body(index)
                 }
             }
+        }
+    }
+
+    /// What `body(i)` gives for each `i` in `0 ..< count`, computed as ``forEach(_:_:)`` does.
+    public static func map<Result>(_ count: Int, _ body: (_ index: Int) -> Result) -> [Result] {
+        [Result](unsafeUninitializedCapacity: count) { buffer, initialized in
+            nonisolated(unsafe) let target = buffer
+            forEach(count) { index in (target.baseAddress.map { $0 + index })?.initialize(to: body(index)) }
+            initialized = count
         }
     }
 

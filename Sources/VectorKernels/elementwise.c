@@ -50,11 +50,11 @@ DISPATCHED void vector_clamp_gradient(size_t count, const float *x, const float 
 }
 
 DISPATCHED void vector_relu(size_t count, const float *x, float *out) {
-    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? x[i] : 0.0f;
+    for (size_t i = 0; i < count; i++) out[i] = x[i] < 0 ? 0.0f : x[i];
 }
 
 DISPATCHED void vector_relu_gradient(size_t count, const float *x, const float *gradient, float *out) {
-    for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : 0.0f;
+    for (size_t i = 0; i < count; i++) out[i] = x[i] <= 0 ? 0.0f : gradient[i];
 }
 
 DISPATCHED void vector_leaky_relu(size_t count, const float *x, float slope, float *out) {

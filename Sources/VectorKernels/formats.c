@@ -8,39 +8,36 @@ INLINE float from_bits(uint32_t bits) {
     return value;
 }
 
-void convert_float16_to_float(size_t count, const uint16_t *x, float *out) {
+INLINE uint32_t to_bits(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return bits;
+}
+
+// Without branches, so that the loops vectorise.
+
+DISPATCHED void convert_float16_to_float(size_t count, const uint16_t *x, float *restrict out) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t sign = (uint32_t)(x[i] & 0x8000) << 16, exponent = (x[i] >> 10) & 31, mantissa = x[i] & 1023;
-        if (exponent == 31)
-            out[i] = from_bits(sign | 0x7F800000 | mantissa << 13);
-        else if (exponent == 0)
-            out[i] = (sign ? -1.0f : 1.0f) * (float)mantissa * 0x1p-24f;
-        else
-            out[i] = from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+        uint32_t sign = (uint32_t)(x[i] & 0x8000) << 16, magnitude = (uint32_t)(x[i] & 0x7FFF) << 13;
+        // The exponent's bias is 112 too small; multiplying mends it for subnormals as well.
+        uint32_t bits = to_bits(from_bits(magnitude) * 0x1p112f);
+        out[i] = from_bits(sign | bits | (magnitude >= 0x0F800000 ? 0x7F800000 : 0));
     }
 }
 
-void convert_bfloat16_to_float(size_t count, const uint16_t *x, float *out) {
+DISPATCHED void convert_bfloat16_to_float(size_t count, const uint16_t *x, float *restrict out) {
     for (size_t i = 0; i < count; i++) out[i] = from_bits((uint32_t)x[i] << 16);
 }
 
-void convert_float_to_float16(size_t count, const float *x, uint16_t *out) {
+DISPATCHED void convert_float_to_float16(size_t count, const float *x, uint16_t *restrict out) {
     for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, x + i, 4);
-        uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-        uint32_t magnitude = bits & 0x7FFFFFFF;
-        if (magnitude > 0x7F800000)
-            out[i] = sign | 0x7E00;
-        else if (magnitude >= 0x477FF000)
-            out[i] = sign | 0x7C00;
-        else if (magnitude < 0x38800000) {
-            // Adding ½ aligns the subnormal's last bit with the float's last bit, and rounds.
-            float shifted = from_bits(magnitude) + 0.5f;
-            uint32_t aligned;
-            memcpy(&aligned, &shifted, 4);
-            out[i] = sign | (uint16_t)(aligned - 0x3F000000);
-        } else
-            out[i] = sign | (uint16_t)((magnitude - 0x38000000 + 0xFFF + (magnitude >> 13 & 1)) >> 13);
+        uint32_t bits = to_bits(x[i]), magnitude = bits & 0x7FFFFFFF;
+        uint32_t normal = (magnitude - 0x38000000 + 0xFFF + (magnitude >> 13 & 1)) >> 13;
+        // Adding ½ aligns the subnormal's last bit with the float's last bit, and rounds.
+        uint32_t subnormal = to_bits(from_bits(magnitude) + 0.5f) - 0x3F000000;
+        uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
+        half = magnitude >= 0x477FF000 ? 0x7C00 : half;
+        half = magnitude > 0x7F800000 ? 0x7E00 : half;
+        out[i] = (uint16_t)((bits >> 16 & 0x8000) | half);
     }
 }

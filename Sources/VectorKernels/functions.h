@@ -21,8 +21,10 @@ INLINE float fast_exp(float x) {
     p = p * r + 1.6666667e-1f;
     p = p * r + 5.0000001e-1f;
     p = p * r * r + r + 1.0f;
-    int32_t exponent = (int32_t)n;
-    int32_t bits = (exponent + 127) << 23;
+    // The last bits of `shifted` are n: no conversion, which NaN has none of.
+    uint32_t bits;
+    memcpy(&bits, &shifted, 4);
+    bits = (bits - 0x4B400000u + 127u) << 23;
     float power;
     memcpy(&power, &bits, 4);
     return p * power;

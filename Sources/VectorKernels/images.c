@@ -61,54 +61,58 @@ DISPATCHED void image_sum_patches(const float *patches, size_t output_height, si
 
 static size_t windows(size_t length, size_t size, size_t stride) { return length < size ? 0 : (length - size) / stride + 1; }
 
-DISPATCHED void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *restrict out,
-                               uint8_t *restrict choice) {
+DISPATCHED void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, size_t first, size_t count,
+                               float *restrict out, uint8_t *restrict choice) {
     size_t rows = windows(height, size, stride), columns = windows(width, size, stride);
-    for (size_t i = 0; i < rows; i++)
+    for (size_t row = first; row < first + count; row++)
         for (size_t j = 0; j < columns; j++, out += channels, choice += channels) {
-            const float *corner = x + (i * width + j) * stride * channels;
+            const float *corner = x + ((row / rows * height + row % rows * stride) * width + j * stride) * channels;
             for (size_t c = 0; c < channels; c++) out[c] = corner[c], choice[c] = 0;
             for (size_t k = 1; k < size * size; k++) {
                 const float *p = corner + (k / size * width + k % size) * channels;
                 for (size_t c = 0; c < channels; c++) {
-                    choice[c] = p[c] > out[c] ? (uint8_t)k : choice[c];
-                    out[c] = p[c] > out[c] ? p[c] : out[c];
+                    int wins = p[c] > out[c] || p[c] != p[c];
+                    choice[c] = wins ? (uint8_t)k : choice[c];
+                    out[c] = wins ? p[c] : out[c];
                 }
             }
         }
 }
 
 DISPATCHED void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size,
-                                        size_t stride, float *restrict out) {
+                                        size_t stride, size_t first, size_t count, float *restrict out) {
     size_t rows = windows(height, size, stride), columns = windows(width, size, stride);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++, gradient += channels, choice += channels) {
-            float *corner = out + (i * width + j) * stride * channels;
-            for (size_t k = 0; k < size * size; k++) {
-                float *target = corner + (k / size * width + k % size) * channels;
-                for (size_t c = 0; c < channels; c++) target[c] += choice[c] == k ? gradient[c] : 0.0f;
-            }
-        }
-}
-
-void image_upsample_nearest(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out) {
-    size_t row = width * scale * channels;
-    for (size_t i = 0; i < height; i++) {
-        float *target = out + i * scale * row;
-        for (size_t j = 0; j < width * scale; j++)
-            memcpy(target + j * channels, x + (i * width + j / scale) * channels, channels * sizeof(float));
-        for (size_t k = 1; k < scale; k++) memcpy(target + k * row, target, row * sizeof(float));
+    for (size_t row = first; row < first + count; row++, out += width * channels) {
+        size_t y = row % height, image = row / height;
+        for (size_t c = 0; c < width * channels; c++) out[c] = 0;
+        // The windows that reach the row begin up to size − 1 rows above it.
+        for (size_t i = y < size ? 0 : (y - size) / stride + 1; i < rows && i * stride <= y; i++)
+            for (size_t j = 0; j < columns; j++)
+                for (size_t k = 0; k < size; k++) {
+                    size_t source = ((image * rows + i) * columns + j) * channels;
+                    uint8_t own = (uint8_t)((y - i * stride) * size + k);
+                    float *target = out + (j * stride + k) * channels;
+                    for (size_t c = 0; c < channels; c++) target[c] += choice[source + c] == own ? gradient[source + c] : 0.0f;
+                }
     }
 }
 
-DISPATCHED void image_upsample_nearest_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out) {
-    for (size_t i = 0; i < height; i++)
-        for (size_t j = 0; j < width; j++) {
-            float *target = out + (i * width + j) * channels;
-            for (size_t c = 0; c < channels; c++) target[c] = 0;
+void image_upsample_nearest(const float *x, size_t width, size_t channels, size_t scale, size_t first, size_t count, float *out) {
+    size_t row = width * scale * channels;
+    for (size_t i = first; i < first + count; i++, out += scale * row) {
+        for (size_t j = 0; j < width * scale; j++) memcpy(out + j * channels, x + (i * width + j / scale) * channels, channels * sizeof(float));
+        for (size_t k = 1; k < scale; k++) memcpy(out + k * row, out, row * sizeof(float));
+    }
+}
+
+DISPATCHED void image_upsample_nearest_gradient(const float *gradient, size_t width, size_t channels, size_t scale, size_t first, size_t count,
+                                                float *restrict out) {
+    for (size_t i = first; i < first + count; i++)
+        for (size_t j = 0; j < width; j++, out += channels) {
+            for (size_t c = 0; c < channels; c++) out[c] = 0;
             for (size_t k = 0; k < scale * scale; k++) {
                 const float *source = gradient + ((i * scale + k / scale) * width * scale + j * scale + k % scale) * channels;
-                for (size_t c = 0; c < channels; c++) target[c] += source[c];
+                for (size_t c = 0; c < channels; c++) out[c] += source[c];
             }
         }
 }
@@ -127,38 +131,50 @@ static tap between(size_t i, size_t inputs, size_t outputs, int aligns_corners) 
     return (tap){low, high, position - (float)low};
 }
 
-DISPATCHED void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners,
-                                        float *out) {
-    size_t columns = width * scale;
-    for (size_t i = 0; i < height * scale; i++) {
-        tap v = between(i, height, height * scale, aligns_corners);
-        for (size_t j = 0; j < columns; j++) {
-            tap h = between(j, width, columns, aligns_corners);
-            const float *a = x + (v.low * width + h.low) * channels, *b = x + (v.low * width + h.high) * channels;
-            const float *c = x + (v.high * width + h.low) * channels, *d = x + (v.high * width + h.high) * channels;
-            float wa = (1 - v.weight) * (1 - h.weight), wb = (1 - v.weight) * h.weight, wc = v.weight * (1 - h.weight), wd = v.weight * h.weight;
-            float *target = out + (i * columns + j) * channels;
-            for (size_t k = 0; k < channels; k++) target[k] = wa * a[k] + wb * b[k] + wc * c[k] + wd * d[k];
+// Columns whose taps are found once for all rows.
+enum { columns_at_a_time = 256 };
+
+DISPATCHED void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, size_t first,
+                                        size_t count, float *restrict out) {
+    size_t columns = width * scale, rows = height * scale;
+    tap taps[columns_at_a_time];
+    for (size_t start = 0; start < columns; start += columns_at_a_time) {
+        size_t end = start + columns_at_a_time < columns ? start + columns_at_a_time : columns;
+        for (size_t j = start; j < end; j++) taps[j - start] = between(j, width, columns, aligns_corners);
+        for (size_t i = first; i < first + count; i++) {
+            tap v = between(i % rows, height, rows, aligns_corners);
+            const float *image = x + i / rows * height * width * channels;
+            for (size_t j = start; j < end; j++) {
+                tap h = taps[j - start];
+                const float *a = image + (v.low * width + h.low) * channels, *b = image + (v.low * width + h.high) * channels;
+                const float *c = image + (v.high * width + h.low) * channels, *d = image + (v.high * width + h.high) * channels;
+                float wa = (1 - v.weight) * (1 - h.weight), wb = (1 - v.weight) * h.weight, wc = v.weight * (1 - h.weight), wd = v.weight * h.weight;
+                float *target = out + ((i - first) * columns + j) * channels;
+                for (size_t k = 0; k < channels; k++) target[k] = wa * a[k] + wb * b[k] + wc * c[k] + wd * d[k];
+            }
         }
     }
 }
 
 DISPATCHED void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale,
-                                                 int aligns_corners, float *out) {
-    size_t columns = width * scale;
-    for (size_t i = 0; i < height * scale; i++) {
-        tap v = between(i, height, height * scale, aligns_corners);
-        for (size_t j = 0; j < columns; j++) {
-            tap h = between(j, width, columns, aligns_corners);
-            float *a = out + (v.low * width + h.low) * channels, *b = out + (v.low * width + h.high) * channels;
-            float *c = out + (v.high * width + h.low) * channels, *d = out + (v.high * width + h.high) * channels;
-            float wa = (1 - v.weight) * (1 - h.weight), wb = (1 - v.weight) * h.weight, wc = v.weight * (1 - h.weight), wd = v.weight * h.weight;
-            const float *source = gradient + (i * columns + j) * channels;
-            // Four passes: at an edge two of the four targets are the same memory.
-            for (size_t k = 0; k < channels; k++) a[k] += wa * source[k];
-            for (size_t k = 0; k < channels; k++) b[k] += wb * source[k];
-            for (size_t k = 0; k < channels; k++) c[k] += wc * source[k];
-            for (size_t k = 0; k < channels; k++) d[k] += wd * source[k];
+                                                 int aligns_corners, size_t first, size_t count, float *restrict out) {
+    size_t columns = width * scale, rows = height * scale;
+    for (size_t y = first; y < first + count; y++, out += width * channels) {
+        for (size_t c = 0; c < width * channels; c++) out[c] = 0;
+        const float *image = gradient + y / height * rows * columns * channels;
+        for (size_t i = 0; i < rows; i++) {
+            tap v = between(i, height, rows, aligns_corners);
+            float vertical = (v.low == y % height ? 1 - v.weight : 0.0f) + (v.high == y % height ? v.weight : 0.0f);
+            if (v.low != y % height && v.high != y % height) continue;
+            for (size_t j = 0; j < columns; j++) {
+                tap h = between(j, width, columns, aligns_corners);
+                float low = vertical * (1 - h.weight), high = vertical * h.weight;
+                const float *source = image + (i * columns + j) * channels;
+                // Two passes: at an edge both targets are the same memory.
+                float *a = out + h.low * channels, *b = out + h.high * channels;
+                for (size_t k = 0; k < channels; k++) a[k] += low * source[k];
+                for (size_t k = 0; k < channels; k++) b[k] += high * source[k];
+            }
         }
     }
 }
@@ -177,18 +193,28 @@ DISPATCHED void image_resample(const float *x, size_t inner, size_t outputs, con
     }
 }
 
-void image_pixel_unshuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out) {
-    size_t columns = width / factor, deep = channels * factor * factor;
-    for (size_t y = 0; y < height; y++)
-        for (size_t xx = 0; xx < width; xx++)
-            for (size_t c = 0; c < channels; c++)
-                out[((y / factor) * columns + xx / factor) * deep + c * factor * factor + (y % factor) * factor + xx % factor] = x[(y * width + xx) * channels + c];
+DISPATCHED void image_pixel_unshuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *restrict out) {
+    size_t columns = width / factor, square = factor * factor;
+    for (size_t row = first; row < first + count; row++)
+        for (size_t j = 0; j < columns; j++, out += channels * square)
+            for (size_t k = 0; k < square; k++) {
+                const float *source = x + ((row * factor + k / factor) * width + j * factor + k % factor) * channels;
+                for (size_t c = 0; c < channels; c++) out[c * square + k] = source[c];
+            }
 }
 
-void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out) {
-    size_t shallow = channels / (factor * factor), columns = width * factor;
-    for (size_t y = 0; y < height * factor; y++)
-        for (size_t xx = 0; xx < columns; xx++)
-            for (size_t c = 0; c < shallow; c++)
-                out[(y * columns + xx) * shallow + c] = x[((y / factor) * width + xx / factor) * channels + c * factor * factor + (y % factor) * factor + xx % factor];
+DISPATCHED void image_pixel_shuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *restrict out) {
+    size_t square = factor * factor, shallow = channels / square, run = width * factor * shallow;
+    for (size_t row = first; row < first + count; row++, out += factor * run)
+        for (size_t j = 0; j < width; j++)
+            for (size_t k = 0; k < square; k++) {
+                const float *source = x + (row * width + j) * channels;
+                float *target = out + k / factor * run + (j * factor + k % factor) * shallow;
+                for (size_t c = 0; c < shallow; c++) target[c] = source[c * square + k];
+            }
+}
+
+DISPATCHED void image_transpose(size_t rows, size_t columns, const float *x, size_t stride, float *restrict out, size_t out_stride) {
+    for (size_t j = 0; j < columns; j++)
+        for (size_t i = 0; i < rows; i++) out[j * out_stride + i] = x[i * stride + j];
 }

@@ -104,19 +104,26 @@ DISPATCHED void winograd_input(const float *x, size_t height, size_t width, size
     }
 }
 
+// `planes` is [36, panels, count, width], `plane` apart.
 DISPATCHED void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns,
-                                         size_t first, size_t count, size_t plane_tiles, float *planes) {
+                                         size_t first, size_t count, size_t panel_tiles, size_t panel_width, size_t plane, float *planes) {
     lane d[16], h[24], m[36];
+    size_t filled = (channels + panel_width - 1) / panel_width * panel_width;
     for (size_t tile = 0; tile < count; tile++) {
         size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
         ptrdiff_t y = (ptrdiff_t)(within / tile_columns) * 4, xx = (ptrdiff_t)(within % tile_columns) * 4;
         const float *base = gradient + image * height * width * channels;
-        for (size_t c = 0; c < channels; c += lanes) {
-            size_t wide = channels - c < lanes ? channels - c : lanes;
-            load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 4, c, wide, d);
-            for (size_t j = 0; j < 4; j++) gradient_pass(d + j, 4, h + j, 4);
-            for (size_t i = 0; i < 6; i++) gradient_pass(h + 4 * i, 1, m + 6 * i, 1);
-            store_planes(m, planes + tile * channels + c, plane_tiles * channels, wide);
+        for (size_t c = 0; c < filled; c += lanes) {
+            float *target = planes + c / panel_width * panel_tiles * panel_width + tile * panel_width + c % panel_width;
+            if (c < channels) {
+                size_t wide = channels - c < lanes ? channels - c : lanes;
+                load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 4, c, wide, d);
+                for (size_t j = 0; j < 4; j++) gradient_pass(d + j, 4, h + j, 4);
+                for (size_t i = 0; i < 6; i++) gradient_pass(h + 4 * i, 1, m + 6 * i, 1);
+            } else {
+                memset(m, 0, sizeof m);
+            }
+            store_planes(m, target, plane, lanes);
         }
     }
 }
@@ -151,14 +158,66 @@ DISPATCHED void winograd_output(const float *planes, size_t height, size_t width
     }
 }
 
-DISPATCHED void winograd_weight(const float *weight, size_t count, size_t first, size_t part, int reversed, float *planes) {
-    for (size_t start = first; start < first + part; start += lanes) {
-        size_t wide = first + part - start < lanes ? first + part - start : lanes;
-        lane in[9], half[18], out[36];
-        for (size_t tap = 0; tap < 9; tap++) load_lane(weight + (reversed ? 8 - tap : tap) * count + start, wide, in + tap);
-        for (size_t j = 0; j < 3; j++) weight_pass(in + j, 3, half + j, 3);
-        for (size_t i = 0; i < 6; i++) weight_pass(half + 3 * i, 1, out + 6 * i, 1);
-        store_planes(out, planes + start, count, wide);
+#define SWAP_HALVES(STEP, LOW, HIGH)                                                                                                                \
+    for (size_t i = 0; i < lanes; i++)                                                                                                              \
+        if (!(i & STEP)) {                                                                                                                          \
+            lane a = rows[i], b = rows[i + STEP];                                                                                                   \
+            rows[i] = LOW, rows[i + STEP] = HIGH;                                                                                                   \
+        }
+
+// Rows become columns.
+INLINE void transpose(lane rows[lanes]) {
+    SWAP_HALVES(8, __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+                __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    SWAP_HALVES(4, __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+                __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    SWAP_HALVES(2, __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+                __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    SWAP_HALVES(1, __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+                __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+}
+
+INLINE void transformed_weight(const lane in[9], lane out[36]) {
+    lane half[18];
+    for (size_t j = 0; j < 3; j++) weight_pass(in + j, 3, half + j, 3);
+    for (size_t i = 0; i < 6; i++) weight_pass(half + 3 * i, 1, out + 6 * i, 1);
+}
+
+DISPATCHED void winograd_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes) {
+    size_t filled = (outputs + panel_width - 1) / panel_width * panel_width;
+    lane in[9], out[36];
+    for (size_t i = first; i < first + count; i++)
+        for (size_t o = 0; o < filled; o += lanes) {
+            if (o < outputs) {
+                size_t wide = outputs - o < lanes ? outputs - o : lanes;
+                for (size_t tap = 0; tap < 9; tap++) load_lane(weight + (tap * inputs + i) * outputs + o, wide, in + tap);
+                transformed_weight(in, out);
+            } else {
+                memset(out, 0, sizeof out);
+            }
+            store_planes(out, planes + o / panel_width * inputs * panel_width + i * panel_width + o % panel_width, filled * inputs, lanes);
+        }
+}
+
+DISPATCHED void winograd_reversed_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes) {
+    size_t filled = (inputs + panel_width - 1) / panel_width * panel_width;
+    lane blocks[9][lanes], in[9], out[36];
+    for (size_t o = first; o < first + count; o += lanes) {
+        size_t wide = first + count - o < lanes ? first + count - o : lanes;
+        for (size_t i = 0; i < filled; i += lanes) {
+            for (size_t tap = 0; tap < 9; tap++) {
+                for (size_t l = 0; l < lanes; l++) {
+                    if (i + l < inputs) load_lane(weight + ((8 - tap) * inputs + i + l) * outputs + o, wide, blocks[tap] + l);
+                    else blocks[tap][l] = (lane){0};
+                }
+                transpose(blocks[tap]);
+            }
+            for (size_t l = 0; l < wide; l++) {
+                for (size_t tap = 0; tap < 9; tap++) in[tap] = blocks[tap][l];
+                transformed_weight(in, out);
+                store_planes(out, planes + i / panel_width * outputs * panel_width + (o + l) * panel_width + i % panel_width, filled * outputs, lanes);
+            }
+        }
     }
 }
 

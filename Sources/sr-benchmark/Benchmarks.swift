@@ -11,7 +11,12 @@ extension Benchmark {
         convolution("conv3x3-128-256", size: 128, channels: 256),
         convolution("conv3x3-64-512", size: 64, channels: 512),
         convolution("conv3x3-32-512", size: 32, channels: 512),
+        convolution("conv3x3-16-512", size: 16, channels: 512),
         convolution("conv3x3-16-1024", size: 16, channels: 1024),
+        Benchmark(name: "linear-256-1024", operations: 2 * 256 * 1024 * 1024) {
+            let (x, weight) = (random([256, 1024]), Parameter(random([1024, 1024]) * 0.03))
+            return { _ = linear(x, weight: weight.tensor) }
+        },
         Benchmark(
             name: "conv3x3-backward-128-256", operations: 2 * convolutionOperations(size: 128, channels: 256),
             readying: {
@@ -32,6 +37,10 @@ extension Benchmark {
         },
         Benchmark(name: "unet-forward", operations: nil) {
             let network = PaperUNetWork()
+            return { _ = network.forward() }
+        },
+        Benchmark(name: "unet-forward-batch-4", operations: nil) {
+            let network = PaperUNetWork(batch: 4)
             return { _ = network.forward() }
         },
         Benchmark(name: "unet-train-step", operations: nil) {
@@ -74,8 +83,8 @@ extension Benchmark {
 
     private static func convolution(_ name: String, size: Int, channels: Int) -> Benchmark {
         Benchmark(name: name, operations: convolutionOperations(size: size, channels: channels)) {
-            let (x, weight) = (random([1, size, size, channels]), random([3, 3, channels, channels]) * 0.02)
-            return { _ = TensorCore.convolution(x, weight: weight, padding: Padding(1)) }
+            let (x, weight) = (random([1, size, size, channels]), Parameter(random([3, 3, channels, channels]) * 0.02))
+            return { _ = TensorCore.convolution(x, weight: weight.tensor, padding: Padding(1)) }
         }
     }
 
@@ -103,17 +112,19 @@ extension Benchmark {
         optimizer.update(valueWithGradient(at: store.parameters, loss).gradients)
     }
 
-    /// The paper's U-Net in latent space: base width 128, 4 + 4 → 4 channels, latents of 128², batch 1.
+    /// The paper's U-Net in latent space: base width 128, 4 + 4 → 4 channels, latents of 128².
     private struct PaperUNetWork {
         let store = ParameterStore(seed: 1)
         let network: PaperUNet
-        let noisy = random([1, 128, 128, 4])
-        let condition = random([1, 128, 128, 4])
-        let target = random([1, 128, 128, 4])
+        let noisy, condition, target: Tensor
 
-        init() { network = PaperUNet(PaperUNet.Configuration(width: 128, hasAttention: true), channels: 4, in: store.root) }
+        init(batch: Int = 1) {
+            network = PaperUNet(PaperUNet.Configuration(width: 128, hasAttention: true), channels: 4, in: store.root)
+            let shape = [batch, 128, 128, 4]
+            (noisy, condition, target) = (random(shape), random(shape), random(shape))
+        }
 
-        func forward() -> Tensor { network(noisy, condition: condition, timesteps: [500]) }
+        func forward() -> Tensor { network(noisy, condition: condition, timesteps: Array(repeating: 500, count: noisy.shape[0])) }
 
         func trainingStep(_ optimizer: AdamW) { step(store, optimizer) { meanSquaredError(forward(), target) } }
     }

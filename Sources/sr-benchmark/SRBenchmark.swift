@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Groundwork
+import TensorCore
 
 /// Times the parts of `sr` against each other; ratios within one run carry over to other machines, seconds do not.
 @main
@@ -9,7 +10,7 @@ struct SRBenchmark: ParsableCommand {
         commandName: "sr-benchmark", abstract: "Time the parts of sr on this machine.",
         discussion: "Names: \(Benchmark.all.map(\.name).joined(separator: ", ")).")
 
-    @Option(help: "Run the benchmarks whose names contain this.")
+    @Option(help: "Run the benchmark of this name or, if there is none, those whose names contain this.")
     var filter: String?
 
     @Option(help: "Timed runs of each, after two to warm up.")
@@ -23,7 +24,7 @@ struct SRBenchmark: ParsableCommand {
 
     func validate() throws {
         if !(1...10000).contains(reps) { throw ValidationError("--reps must be 1 … 10000, not \(reps)") }
-        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be 1 … 4096, not \(threads)") }
+        if let threads, !(1...512).contains(threads) { throw ValidationError("--threads must be 1 … 512, not \(threads)") }
         if let filter, !Benchmark.all.contains(where: { $0.name.contains(filter) }) {
             throw ValidationError("no benchmark's name contains \(filter)")
         }
@@ -31,15 +32,20 @@ struct SRBenchmark: ParsableCommand {
 
     func run() throws {
         if let threads { Parallel.threadCount = threads }
+        let machine = Machine()
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         func column(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
-        if !json {
+        if json {
+            print(String(decoding: try encoder.encode(machine), as: UTF8.self))
+        } else {
+            print(machine)
             print(
                 "name".padding(toLength: 26, withPad: " ", startingAt: 0), column("median s", 10), column("min s", 10), column("GFLOP/s", 9),
                 column("peak MiB", 9))
         }
-        for benchmark in Benchmark.all where filter.map(benchmark.name.contains) ?? true {
+        let exact = Benchmark.all.filter { $0.name == filter }
+        for benchmark in exact.isEmpty ? Benchmark.all.filter({ filter.map($0.name.contains) ?? true }) : exact {
             let result = benchmark.measure(repetitions: reps)
             if json {
                 print(String(decoding: try encoder.encode(result), as: UTF8.self))

@@ -9,7 +9,7 @@ struct CommonOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read options from a YAML file; those on the command line win.", valueName: "file"))
     var config: String?
 
-    @Option(help: "Threads to work with (default: all processors).")
+    @Option(help: "Threads to work with (default: the processors that the process may use: affinity, cgroup quota, SLURM_CPUS_PER_TASK).")
     var threads: Int?
 
     @Flag(help: "Print errors alone.")
@@ -25,7 +25,7 @@ struct CommonOptions: ParsableArguments {
     var noProgress = false
 
     func validate() throws {
-        if let threads, threads < 1 || threads > 4096 { throw ValidationError("--threads must be 1 … 4096, not \(threads)") }
+        if let threads, threads < 1 || threads > 512 { throw ValidationError("--threads must be 1 … 512, not \(threads)") }
         if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
     }
 

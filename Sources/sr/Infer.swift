@@ -51,6 +51,13 @@ struct Infer: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
+    @Option(
+        help: """
+            Noise of a sample: own (keyed by the input's pixels: maps are independent) or shared (one field for all maps of a size, for movies of one \
+            region).
+            """)
+    var noise = SuperResolver.NoiseKey.own
+
     @Option(help: "Side of a tile in input pixels.")
     var tile = 64
 
@@ -175,7 +182,8 @@ struct Infer: ParsableCommand {
         let files = all.enumerated().filter { $0.offset % shard.count == shard.index - 1 }.map(\.element)
         var options = SuperResolutionProduct.Options()
         options.resolver = SuperResolver.Options(
-            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed)
+            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed,
+            noise: noise)
         (options.samples, options.meanIsPrimary, options.keepsSamples) = (samples, primary == .mean, keepSamples)
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)

@@ -2,6 +2,7 @@ import ArgumentParser
 import SuperResolution
 
 extension Sampler: ExpressibleByArgument {}
+extension SuperResolver.NoiseKey: ExpressibleByArgument {}
 
 /// How diffusion models draw samples.
 struct SamplingOptions: ParsableArguments {

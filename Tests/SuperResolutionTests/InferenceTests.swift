@@ -82,7 +82,7 @@ import Testing
         (options.consistency, options.seed) = (0, 6)
         let field = upsampleNearest(low.tensor, scale: 4)
         let encoded = try #require(model.encodeInTiles(height: 20, width: 24, side: 64, isCancelled: { false }) { _ in field })
-        var random = Random(seed: 6, name: "sample 2")
+        var random = Random(seed: 6, name: "sample 2 of \(try low.pixelDigest)")
         func noise() -> Tensor { random.normal(encoded.shape) }
         let steps = try diffusion.schedule.samplingSteps(options.sampler, count: 3, eta: options.eta)
         let latents = drawSample(from: noise(), steps: steps, target: .velocity, noise: noise) { noisy, _ in Tensor(zeros: noisy.shape) }
@@ -159,10 +159,11 @@ import Testing
     /// A tile without data is not worked on, and what lies beyond its neighbours does not change.
     @Test func emptyTilesAreLeftOut() throws {
         let resolver = try SuperResolver(try ModelsExample.model())
-        let low = low(width: 96, height: 16).transformed { x, _, value in x < 32 ? value : .nan }
-        let options = Options(steps: 1, tile: 16, overlap: 4)
+        // More tiles than are worked on together.
+        let low = low(width: 1024, height: 64).transformed { x, _, value in x < 256 ? value : .nan }
+        let options = Options(steps: 1, tile: 64, overlap: 4)
         var (full, part) = (0, 0)
-        _ = try resolver.superResolve(self.low(width: 96, height: 16), options: options, progress: { _ in full += 1 })
+        _ = try resolver.superResolve(self.low(width: 1024, height: 64), options: options, progress: { _ in full += 1 })
         _ = try resolver.superResolve(low, options: options, progress: { _ in part += 1 })
         #expect(part < full)
     }
@@ -179,7 +180,7 @@ import Testing
         let (columns, rows) = ((width + 3) / 4 * 4, (height + 3) / 4 * 4)
         var padded = Image(width: columns, height: rows, repeating: 0)
         for y in 0..<rows { for x in 0..<columns { padded[x, y] = low[min(x, width - 1), min(y, height - 1)] } }
-        let options = Options(steps: 2, consistency: 0)
+        let options = Options(steps: 2, consistency: 0, noise: .shared)
         let whole = try resolver.superResolve(padded, options: options)
         expectSame(
             try resolver.superResolve(low, options: options), whole.cropped(x: 0, y: 0, width: 4 * width, height: 4 * height),

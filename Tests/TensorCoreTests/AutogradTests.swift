@@ -1,3 +1,4 @@
+import Groundwork
 import TensorCore
 import Testing
 
@@ -54,15 +55,85 @@ import Testing
         #expect((a.tensor * 2).node == nil)
     }
 
+    /// Tapes come and go at the same addresses: many of them, so that one gets that of another before.
     @Test func aTapeDoesNotTakeTensorsOfAnother() {
         let a = Parameter(Tensor(2))
-        var kept = Tensor(0)
-        _ = valueWithGradient(at: [a]) {
-            kept = a.tensor * 3
-            return kept
+        for _ in 0..<300 {
+            var kept = Tensor(0)
+            _ = valueWithGradient(at: [a]) {
+                kept = a.tensor * 3
+                return kept
+            }
+            let gradients = valueWithGradient(at: [a]) {
+                let b = a.tensor * 5
+                return kept * b + b
+            }.gradients
+            #expect(gradients[a]?.item == 35)
         }
-        #expect(valueWithGradient(at: [a]) { kept * a.tensor }.gradients[a]?.item == 6)
     }
+
+    @Test func aResultOfAnotherTapeIsAConstant() {
+        let (a, b) = (Parameter(Tensor(2)), Parameter(Tensor(5)))
+        let outer = valueWithGradient(at: [a]) {
+            let y = (a.tensor * 3).squared() * 2
+            #expect(valueWithGradient(at: [b]) { y }.gradients[b] == nil)
+            return y
+        }
+        #expect(outer.gradients[a]?.item == 72)
+    }
+
+    /// What is written over a recorded value is a constant.
+    @Test func valuesWrittenInPlaceAreConstants() {
+        let a = Parameter(Tensor(repeating: 2, shape: [1, 2, 2, 1]))
+        func gradient(_ write: (inout Tensor) -> Void) -> Tensor? {
+            valueWithGradient(at: [a]) {
+                var x = a.tensor * 3
+                write(&x)
+                return (x * a.tensor).sum()
+            }.gradients[a]
+        }
+        #expect(gradient { _ in }?.values == [12, 12, 12, 12])
+        #expect(gradient { $0.accumulate(Tensor(repeating: 1, shape: [1, 2, 2, 1])) }?.values == [7, 7, 7, 7])
+        #expect(gradient { $0.setWindow(Tensor(repeating: 1, shape: [1, 1, 2, 1]), row: 0, column: 0) }?.values == [1, 1, 6, 6])
+        #expect(gradient { $0.addWindow(Tensor(repeating: 1, shape: [1, 1, 2, 1]), row: 1, column: 0) }?.values == [6, 6, 7, 7])
+    }
+
+    /// The store holds its parameters: the address of one that is gone may become another's.
+    @Test func storesKeepTheirParameters() {
+        var store = GradientStore()
+        for index in 0..<100 {
+            let parameter = Parameter(Tensor(Float(index)))
+            #expect(store[parameter] == nil)
+            store[parameter] = Tensor(1)
+        }
+    }
+
+    #if compiler(>=6.2)
+        @Test func rulesThatDoNotFitAreRefused() async {
+            await #expect(processExitsWith: .failure) {
+                let a = Parameter(Tensor(2))
+                _ = valueWithGradient(at: [a]) { Tensor(1).recorded(from: [a.tensor, Tensor(1)]) { gradient, _ in [gradient] } }
+            }
+            await #expect(processExitsWith: .failure) {
+                let a = Parameter(Tensor(zeros: [2]))
+                _ = valueWithGradient(at: [a]) { Tensor(1).recorded(from: [a.tensor]) { gradient, _ in [gradient] } }
+            }
+            await #expect(processExitsWith: .failure) {
+                let a = Parameter(Tensor(2))
+                _ = valueWithGradient(at: [a]) {
+                    Parallel.threadCount = 2
+                    Parallel.forEach(2) { _ in _ = a.tensor * 3 }
+                    return a.tensor
+                }
+            }
+        }
+
+        @Test func memoryThatIsNotThereEndsTheProgramWithAMessage() async {
+            let result = await #expect(processExitsWith: .exitCode(1), observing: [\.standardErrorContent]) { _ = Tensor(zeros: [1 << 45]) }
+            let message = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+            #expect(message.contains("out of memory"))
+        }
+    #endif
 
     @Test func tapesNest() {
         let (a, b) = (Parameter(Tensor(2)), Parameter(Tensor(5)))

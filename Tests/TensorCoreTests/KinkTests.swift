@@ -49,4 +49,28 @@ import Testing
         #expect(valueWithGradient(at: [x]) { x.tensor.relu().sum() }.gradients[x]?.values == [0, 0, 1])
         #expect(valueWithGradient(at: [x]) { x.tensor.absolute().sum() }.gradients[x]?.values == [0, 0, 1])
     }
+
+    /// NaN must not become a number on its way, as it does not in PyTorch.
+    @Test func whatIsNotANumberPasses() {
+        let x = Tensor(shape: [1, 4, 4, 1], values: (0..<16).map { $0 == 6 ? .nan : Float($0) - 8 })
+        #expect(x.relu().values.map(\.isNaN) == x.values.map(\.isNaN))
+        #expect(maxPool2d(x).values.map(\.isNaN) == [false, true, false, false])
+        #expect(maxPool2d(x, size: 3, stride: 1).values.map(\.isNaN) == [true, true, true, true])
+        let first = Tensor(shape: [1, 2, 2, 1], values: [.nan, 1, 2, 3])
+        #expect(maxPool2d(first).item.isNaN)
+        let parameter = Parameter(x)
+        let gradient = valueWithGradient(at: [parameter]) { maxPool2d(parameter.tensor).sum() }.gradients[parameter]
+        #expect(gradient?.values == (0..<16).map { [5, 6, 13, 15].contains($0) ? 1 : 0 })
+        for name in ["gelu", "silu", "leakyRelu", "absolute", "clamped"] {
+            let result =
+                switch name {
+                case "gelu": x.gelu()
+                case "silu": x.silu()
+                case "leakyRelu": x.leakyRelu()
+                case "absolute": x.absolute()
+                default: x.clamped(to: -1...1)
+                }
+            #expect(result.values.map(\.isNaN) == x.values.map(\.isNaN), "\(name)")
+        }
+    }
 }

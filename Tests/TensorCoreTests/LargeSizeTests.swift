@@ -25,9 +25,30 @@ import Testing
         Geometry(2, 47, 51, 37, 65, 1, padding: Padding(0)), Geometry(1, 64, 60, 9, 20, 4, stride: 2, padding: Padding(1)),
         Geometry(1, 50, 51, 10, 12, 5, padding: Padding(2)), Geometry(1, 4, 4, 256, 192, 3, padding: Padding(1)),
         Geometry(2, 5, 7, 256, 240, 3, padding: Padding(1)), Geometry(1, 9, 8, 256, 232, 3, stride: 2, padding: Padding(1)),
-        Geometry(1, 29, 30, 96, 112, 3, padding: Padding(1)),
+        Geometry(1, 29, 30, 96, 112, 3, padding: Padding(1)), Geometry(1, 64, 64, 256, 256, 3, padding: Padding(1)),
+        Geometry(2, 9, 7, 130, 120, 3, padding: Padding(1)), Geometry(2, 20, 21, 30, 1, 3, padding: Padding(1)),
+        Geometry(1, 33, 30, 20, 3, 3, padding: Padding(1)),
     ])
     func convolutionAndItsGradients(geometry: Geometry) {
+        check(geometry)
+    }
+
+    /// Every kernel that this processor runs, with Winograd's algorithm and without.
+    @Test(arguments: ProductKernel.available, ConvolutionAlgorithm.allCases)
+    func kernelsAndAlgorithms(kernel: ProductKernel, algorithm: ConvolutionAlgorithm) {
+        ProductKernel.$override.withValue(kernel) {
+            ConvolutionAlgorithm.$override.withValue(algorithm) {
+                for geometry in [
+                    Geometry(1, 29, 30, 96, 112, 3, padding: Padding(1)), Geometry(2, 45, 53, 17, 33, 3, padding: Padding(1)),
+                    Geometry(1, 130, 65, 8, 1, 3, padding: Padding(1)), Geometry(2, 47, 51, 37, 65, 1, padding: Padding(0)),
+                ] {
+                    check(geometry)
+                }
+            }
+        }
+    }
+
+    private func check(_ geometry: Geometry) {
         var numbers = TestNumbers(seed: 9)
         let x = Parameter(numbers.normal([geometry.batch, geometry.height, geometry.width, geometry.inputs]))
         let weight = Parameter(numbers.normal([geometry.kernel, geometry.kernel, geometry.inputs, geometry.outputs]))
@@ -35,7 +56,7 @@ import Testing
         let result = convolution(x.value, weight: weight.value, bias: bias.value, stride: geometry.stride, padding: geometry.padding)
         let cotangent = numbers.normal(result.shape)
         let expected = reference(geometry, x.value, weight.value, bias.value, cotangent)
-        // OpenBLAS's kernels for processors without fused multiply-add round up to half as much again as the others.
+        // Kernels for processors without fused multiply-add round up to half as much again as the others.
         expectClose(result, expected.output, "output", tolerance: 1.5e-5)
         let gradients = valueWithGradient(at: [x, weight, bias]) {
             (convolution(x.tensor, weight: weight.tensor, bias: bias.tensor, stride: geometry.stride, padding: geometry.padding) * cotangent).sum()
@@ -45,16 +66,18 @@ import Testing
         expectClose(gradients[bias], expected.bias, "gradient of bias", tolerance: 2e-5)
     }
 
-    /// Weights transformed for inference are kept with them: no change of the weights may leave them behind.
-    @Test func keptTransformsFollowTheWeights() {
+    /// Weights packed for inference are kept with their parameter: no change of the weights may leave them behind.
+    @Test(arguments: [[3, 3, 16, 16], [1, 1, 16, 16], [3, 3, 16, 2]]) func packedWeightsFollowTheWeights(shape: [Int]) {
         var numbers = TestNumbers(seed: 27)
         let x = numbers.normal([1, 32, 32, 16])
-        let weight = Parameter(numbers.normal([3, 3, 16, 16]))
-        func output() -> Tensor { convolution(x, weight: weight.value, padding: Padding(1)) }
-        func fresh() -> Tensor { convolution(x, weight: weight.value.copied(), padding: Padding(1)) }
+        let weight = Parameter(numbers.normal(shape))
+        let padding = Padding(shape[0] / 2)
+        func output() -> Tensor { convolution(x, weight: weight.tensor, padding: padding) }
+        func fresh() -> Tensor { convolution(x, weight: weight.value.copied(), padding: padding) }
         let before = output()
+        #expect(before.values == output().values)
         var gradients = GradientStore()
-        gradients[weight] = numbers.normal([3, 3, 16, 16])
+        gradients[weight] = numbers.normal(shape)
         let optimizer = AdamW([weight], learningRate: 0.1)
         let average = ExponentialMovingAverage([weight], decay: 0.5)
         for _ in 0..<2 {
@@ -65,9 +88,36 @@ import Testing
             average.withAverages { #expect(output().values == fresh().values) }
         }
         #expect(output().values != before.values)
-        var sum = weight.value
+        var sum = weight.tensor
         sum.accumulate(weight.value)
-        #expect(convolution(x, weight: sum, padding: Padding(1)).values != output().values)
+        #expect(convolution(x, weight: sum, padding: padding).values != output().values)
+    }
+
+    /// Dimensions in every order, against the definition.
+    @Test func permutations() {
+        var numbers = TestNumbers(seed: 28)
+        let x = numbers.normal([5, 70, 3, 4])
+        let values = x.values
+        func orders(_ rest: [Int]) -> [[Int]] {
+            rest.isEmpty ? [[]] : rest.flatMap { first in orders(rest.filter { $0 != first }).map { [first] + $0 } }
+        }
+        for order in orders([0, 1, 2, 3]) {
+            let found = x.permuted(order)
+            var expected: [Float] = []
+            var place = [0, 0, 0, 0]
+            for index in 0..<x.count {
+                var remainder = index
+                for axis in (0..<4).reversed() {
+                    place[order[axis]] = remainder % found.shape[axis]
+                    remainder /= found.shape[axis]
+                }
+                expected.append(values[((place[0] * 70 + place[1]) * 3 + place[2]) * 4 + place[3]])
+            }
+            #expect(found.values == expected, "\(order)")
+        }
+        #expect(x.permuted([0, 1, 2, 3]).values == values)
+        #expect(Tensor(zeros: [3, 0, 2]).permuted([1, 0, 2]).shape == [0, 3, 2])
+        #expect(Tensor(4).permuted([]).item == 4)
     }
 
     /// The sum over every output pixel and every tap that lies inside the image, with its three gradients.

@@ -35,10 +35,13 @@ package enum LatentTiles {
 
     /// Works on cores of `size` one after the other: `body` gets a core with up to `halo` around it and gives the values of that whole rectangle times `factor`
     /// in size; those of the core go to the result. Exact when no value depends on more than `halo` around it.
+    ///
+    /// - Parameter batch: fields that are worked on together: what `body` gives has as many.
     package static func assemble(
-        height: Int, width: Int, size: Int, halo: Int, factor: Int, channels: Int, isCancelled: () -> Bool, body: (TileRectangle) -> Tensor?
+        batch: Int = 1, height: Int, width: Int, size: Int, halo: Int, factor: Int, channels: Int, isCancelled: () -> Bool,
+        body: (TileRectangle) -> Tensor?
     ) -> Tensor? {
-        var result = Tensor(zeros: [1, height * factor, width * factor, channels])
+        var result = Tensor(zeros: [batch, height * factor, width * factor, channels])
         for y in stride(from: 0, to: height, by: size) {
             for x in stride(from: 0, to: width, by: size) {
                 if isCancelled() { return nil }

@@ -262,7 +262,8 @@ public struct SuperResolutionProduct {
             let samples =
                 options.samples == 1 ? "1 sample" : "\(options.samples) samples, here \(options.meanIsPrimary ? "their mean" : "the first of them")"
             header.addHistory(
-                "sr: \(settings.sampler.title(eta: settings.eta)), \(settings.steps) steps, seed \(settings.seed), \(samples), \(tiles)")
+                "sr: \(settings.sampler.title(eta: settings.eta)), \(settings.steps) steps, seed \(settings.seed), \(settings.noise.rawValue) noise, "
+                    + "\(samples), \(tiles)")
         } else {
             header.addHistory("sr: \(tiles)")
         }

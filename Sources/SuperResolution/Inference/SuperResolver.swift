@@ -4,6 +4,16 @@ import TensorCore
 
 /// Super-resolves fields with any of the systems, in overlapping tiles so that memory stays bounded beyond the image and its latents.
 public struct SuperResolver {
+    /// What the noise of a sample belongs to.
+    public enum NoiseKey: String, Sendable, Codable, CaseIterable {
+        /// The map: noise is keyed by seed, sample and the SHA-256 of the input's pixels, so that what is drawn for one map is independent of what is drawn for
+        /// any other.
+        case own
+        /// All maps of one size: noise is keyed by seed and sample alone, so that pictures of one region in motion do not flicker. Averages over such maps keep
+        /// the noise.
+        case shared
+    }
+
     public struct Options: Sendable, Codable, Equatable {
         public var sampler: Sampler
         /// Denoising steps, 1 … T of the model's noise schedule; T for DDPM.
@@ -17,16 +27,17 @@ public struct SuperResolver {
         /// How much of the difference between the result's block means and the input is corrected, 0 … 1.
         public var consistency: Double
         public var seed: UInt64
+        public var noise: NoiseKey
 
         public init(
             sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16, consistency: Double = 1,
-            seed: UInt64 = 1
+            seed: UInt64 = 1, noise: NoiseKey = .own
         ) {
             precondition(
                 steps >= 1 && (0...1).contains(eta) && tile >= 16 && (0..<tile).contains(overlap) && (0...1).contains(consistency),
                 "SuperResolver.Options: a value is out of range")
             (self.sampler, self.steps, self.eta) = (sampler, steps, eta)
-            (self.tile, self.overlap, self.consistency, self.seed) = (tile, overlap, consistency, seed)
+            (self.tile, self.overlap, self.consistency, self.seed, self.noise) = (tile, overlap, consistency, seed, noise)
         }
     }
 
@@ -79,11 +90,13 @@ public struct SuperResolver {
     public func superResolve(
         _ low: Image, options: Options, sample: Int = 0, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false }
     ) throws -> Image {
-        try draw(sample, from: prepare(low, options, progress, isCancelled), options, progress, isCancelled)
+        var result = low
+        try superResolve(low, options: options, samples: sample..<sample + 1, progress: progress, isCancelled: isCancelled) { result = $1 }
+        return result
     }
 
-    /// Samples of the high-resolution field one after the other, each bit for bit that of ``superResolve(_:options:sample:progress:isCancelled:)``, but with
-    /// what they share computed once: the encoded input.
+    /// Samples of the high-resolution field in their order, each bit for bit that of ``superResolve(_:options:sample:progress:isCancelled:)``, but with what they
+    /// share computed once: the encoded input; and several at a time where fields are small.
     ///
     /// - Parameters:
     ///   - samples: which samples of the ensemble. Of a model that is not probabilistic the first alone is made: the others would be the same.
@@ -94,46 +107,37 @@ public struct SuperResolver {
         _ low: Image, options: Options, samples: Range<Int>, progress: (Double) -> Void = { _ in }, isCancelled: () -> Bool = { false },
         each: (_ sample: Int, _ image: Image) throws -> Void
     ) throws {
-        let samples = isProbabilistic ? samples : samples.prefix(1)
-        func report(_ fraction: Double, done: Int = 0) { progress((Double(done) + fraction) / Double(max(1, samples.count))) }
-        let source = try prepare(low, options, { report($0) }, isCancelled)
-        for (done, sample) in samples.enumerated() {
-            try each(sample, draw(sample, from: source, options, { report($0, done: done) }, isCancelled))
+        guard let first = samples.first else { return }
+        /// Hands out what a network made of the input.
+        func finish(_ sample: Int, _ field: Image) throws {
+            var result = field.cropped(x: 0, y: 0, width: low.width * model.scale, height: low.height * model.scale)
+            result.mask(whereEmpty: low, factor: model.scale)
+            if options.consistency > 0 { result = result.consistent(with: low, factor: model.scale, weight: options.consistency) }
+            try each(sample, result)
         }
-    }
-
-    /// What all samples of one input share.
-    private enum Source {
-        case diffusion(Encoding, any DenoisingNetwork, DiffusionDescription)
-        case regression(Image, any RegressionNetwork)
-    }
-
-    private func prepare(_ low: Image, _ options: Options, _ progress: (Double) -> Void, _ isCancelled: () -> Bool) throws -> Source {
         switch method {
+        case .regression(let network):
+            try finish(first, Image(regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled)))
         case .diffusion(let network, let diffusion):
             let encoding = try encode(low, network, diffusion, options, isCancelled)
             progress(0.03)
-            return .diffusion(encoding, network, diffusion)
-        case .regression(let network): return .regression(low, network)
+            // As many fields at a time as a batch holds of their tiles.
+            let group = max(1, Self.batchPixels / (encoding.height * encoding.width))
+            for start in stride(from: samples.lowerBound, to: samples.upperBound, by: group) {
+                let members = start..<min(samples.upperBound, start + group)
+                let fields = try drawFields(
+                    members, network, diffusion, encoding, options,
+                    { progress(0.03 + 0.97 * (Double(start - samples.lowerBound) + $0 * Double(members.count)) / Double(samples.count)) }, isCancelled
+                )
+                for (index, sample) in members.enumerated() { try finish(sample, Image(fields.sliced(axis: 0, range: index..<index + 1))) }
+            }
         }
+        progress(1)
     }
 
-    private func draw(
-        _ sample: Int, from source: Source, _ options: Options, _ progress: (Double) -> Void, _ isCancelled: () -> Bool
-    ) throws -> Image {
-        let scale = model.scale
-        let (low, field) =
-            switch source {
-            case .diffusion(let encoding, let network, let diffusion):
-                (encoding.low, try drawField(sample, network, diffusion, encoding, options, progress, isCancelled))
-            case .regression(let low, let network): (low, try regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled))
-            }
-        var result = Image(field).cropped(x: 0, y: 0, width: low.width * scale, height: low.height * scale)
-        result.mask(whereEmpty: low, factor: scale)
-        if options.consistency > 0 { result = result.consistent(with: low, factor: scale, weight: options.consistency) }
-        progress(1)
-        return result
-    }
+    /// Pixels of latents that a network works on at a time: in batches it reads its weights less often. Tiles, and samples where one holds few tiles, go
+    /// together; their bits are those of one at a time.
+    static let batchPixels = 1 << 15
 
     private static let interrupted = Failure(.interrupted, "super-resolution was interrupted")
 
@@ -151,9 +155,9 @@ public struct SuperResolver {
         var done = 0
         let values = try Self.blend(
             tiles, height: low.height, width: low.width, channels: 1, scale: scale, overlap: overlap * scale,
-            of: { network(field.window($0)) },
+            batch: 1, of: { network(field.windows($0)) },
             afterEach: {
-                done += 1
+                done += $0
                 progress(Double(done) / Double(tiles.count))
                 if isCancelled() { throw Self.interrupted }
             })
@@ -201,15 +205,23 @@ public struct SuperResolver {
             latentsPerPixel: Double(scale) / Double(factor))
     }
 
-    /// A sample of a diffusion model, `[1, height·scale, width·scale, 1]` or larger in Gauss.
-    private func drawField(
-        _ number: Int, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ encoding: Encoding, _ options: Options,
+    /// The random numbers of a sample.
+    private func random(_ options: Options, sample: Int, of low: Image) throws -> Random {
+        switch options.noise {
+        case .own: Random(seed: options.seed, name: "sample \(sample) of \(try low.pixelDigest)")
+        case .shared: Random(seed: options.seed, name: "sample \(sample)")
+        }
+    }
+
+    /// Samples of a diffusion model, `[samples, height·scale, width·scale, 1]` or larger in Gauss.
+    private func drawFields(
+        _ samples: Range<Int>, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ encoding: Encoding, _ options: Options,
         _ progress: (Double) -> Void, _ isCancelled: () -> Bool
     ) throws -> Tensor {
         let condition = encoding.condition
-        // The whole field's at once, so that no noise depends on tiles.
-        var random = Random(seed: options.seed, name: "sample \(number)")
-        func noise() -> Tensor { random.normal(condition.shape) }
+        // The whole field's at once, so that no noise depends on tiles; each sample's from its own stream, so that none depends on the others.
+        var streams = try samples.map { try random(options, sample: $0, of: encoding.low) }
+        func noise() -> Tensor { concatenate(streams.indices.map { streams[$0].normal(condition.shape) }, axis: 0) }
         let overlap = options.overlap * model.scale / model.factor
         let tiles = LatentTiles.overlapping(height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap).filter {
             !encoding.isEmpty($0)
@@ -218,43 +230,66 @@ public struct SuperResolver {
         let target = try drawSample(from: noise(), steps: encoding.steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
             try Self.blend(
                 tiles, height: encoding.height, width: encoding.width, channels: model.latentChannels, scale: 1, overlap: overlap,
-                of: { network(noisy.window($0), condition: condition.window($0), timesteps: [timestep]) },
+                batch: samples.count,
+                of: { tiles in
+                    let field = noisy.windows(tiles)
+                    // A condition for each tile of each sample.
+                    let conditions = concatenate(tiles.flatMap { Array(repeating: condition.window($0), count: samples.count) }, axis: 0)
+                    return network(field, condition: conditions, timesteps: Array(repeating: timestep, count: field.shape[0]))
+                },
                 afterEach: {
-                    done += 1
-                    progress(0.03 + 0.87 * Double(done) / Double(encoding.steps.count * tiles.count))
+                    done += $0
+                    progress(0.9 * Double(done) / Double(encoding.steps.count * tiles.count))
                     if isCancelled() { throw Self.interrupted }
                 })
         }
-        let latents = diffusion.statistics.denormalizeTarget(target)
-        guard
-            let decoded = model.decodeInTiles(
-                model.kind.isResidual ? encoding.latents + latents : latents, side: encoding.side, isCancelled: isCancelled,
-                isEmpty: encoding.isEmpty)
-        else { throw Self.interrupted }
-        progress(0.95)
+        var latents = diffusion.statistics.denormalizeTarget(target)
+        if model.kind.isResidual { latents = encoding.latents + latents }
+        guard let decoded = model.decodeInTiles(latents, side: encoding.side, isCancelled: isCancelled, isEmpty: encoding.isEmpty) else {
+            throw Self.interrupted
+        }
+        progress(0.98)
         return decoded
     }
 
-    /// The weighted mean of a network's outputs for tiles, `scale` times as large as the field; 0 where there is no tile.
+    /// The weighted mean of a network's outputs for tiles, `[batch, height·scale, width·scale, channels]`; 0 where there is no tile.
+    ///
+    /// - Parameters:
+    ///   - batch: fields that are worked on together.
+    ///   - network: gets some tiles and gives their outputs for all fields, `[tiles · batch, …]`, a tile's together.
+    ///   - afterEach: told how many tiles were done.
     private static func blend(
-        _ tiles: [TileRectangle], height: Int, width: Int, channels: Int, scale: Int, overlap: Int, of network: (TileRectangle) -> Tensor,
-        afterEach: () throws -> Void
+        _ tiles: [TileRectangle], height: Int, width: Int, channels: Int, scale: Int, overlap: Int, batch: Int,
+        of network: ([TileRectangle]) -> Tensor, afterEach: (Int) throws -> Void
     ) throws -> Tensor {
         if tiles.count == 1, let tile = tiles.first, tile.rows.count == height, tile.columns.count == width {
-            let output = network(tile)
-            try afterEach()
+            let output = network(tiles)
+            try afterEach(1)
             return output
         }
-        var sum = Tensor(zeros: [1, height * scale, width * scale, channels])
+        var sum = Tensor(zeros: [batch, height * scale, width * scale, channels])
         var total = Tensor(repeating: 1e-12, shape: [1, height * scale, width * scale, 1])
-        for tile in tiles {
-            let weights = LatentTiles.weights(rows: tile.rows.count * scale, columns: tile.columns.count * scale, overlap: overlap)
-            sum.addWindow(network(tile) * weights, row: tile.rows.lowerBound * scale, column: tile.columns.lowerBound * scale)
-            total.addWindow(weights, row: tile.rows.lowerBound * scale, column: tile.columns.lowerBound * scale)
-            try afterEach()
+        guard let first = tiles.first else { return sum }
+        // All tiles are of one size.
+        let weights = LatentTiles.weights(rows: first.rows.count * scale, columns: first.columns.count * scale, overlap: overlap)
+        let group = max(1, batchPixels / (first.rows.count * first.columns.count * batch))
+        for start in stride(from: 0, to: tiles.count, by: group) {
+            let members = tiles[start..<min(tiles.count, start + group)]
+            let outputs = network(Array(members)) * weights
+            for (index, tile) in members.enumerated() {
+                let (row, column) = (tile.rows.lowerBound * scale, tile.columns.lowerBound * scale)
+                sum.addWindow(outputs.sliced(axis: 0, range: index * batch..<(index + 1) * batch), row: row, column: column)
+                total.addWindow(weights, row: row, column: column)
+            }
+            try afterEach(members.count)
         }
         return sum / total
     }
+}
+
+extension Tensor {
+    /// Equally large parts of `[batch, height, width, channels]`, `[rectangles · batch, rows, columns, channels]`, a rectangle's together.
+    fileprivate func windows(_ rectangles: [TileRectangle]) -> Tensor { concatenate(rectangles.map { window($0) }, axis: 0) }
 }
 
 extension Image {

@@ -28,10 +28,11 @@ extension Model {
         ) { encode(description.normalization.normalize(field($0))) }
     }
 
-    /// The HR field of latents, `[1, height·f, width·f, 1]` in Gauss, 0 where `isEmpty`; nil if cancelled.
+    /// The HR fields of latents, `[batch, height·f, width·f, 1]` in Gauss, 0 where `isEmpty`; nil if cancelled.
     package func decodeInTiles(_ latents: Tensor, side: Int, isCancelled: () -> Bool, isEmpty: (TileRectangle) -> Bool) -> Tensor? {
         LatentTiles.assemble(
-            height: latents.shape[1], width: latents.shape[2], size: autoencodingSide(side), halo: halo, factor: factor, channels: 1,
+            batch: latents.shape[0], height: latents.shape[1], width: latents.shape[2], size: autoencodingSide(side), halo: halo, factor: factor,
+            channels: 1,
             isCancelled: isCancelled
         ) { isEmpty($0) ? nil : description.normalization.denormalize(decode(latents.window($0))) }
     }

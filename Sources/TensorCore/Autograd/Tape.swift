@@ -1,10 +1,14 @@
+import Groundwork
+import Synchronization
+
 /// What was computed, in order, with the rule that carries a gradient back through each step.
 ///
 /// A tape exists only inside ``valueWithGradient(at:_:)``. Outside it nothing is recorded and nothing is kept.
 package final class Tape: @unchecked Sendable {
     /// The place of a value on a tape.
     package struct Node: Sendable {
-        fileprivate let tape: ObjectIdentifier
+        /// The tape's number: unlike its address, no other ever has it.
+        fileprivate let tape: UInt64
         fileprivate let index: Int
     }
 
@@ -12,10 +16,14 @@ package final class Tape: @unchecked Sendable {
     package typealias Pullback = (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
 
     private struct Record {
-        /// Indices on this tape; nil for inputs that were not recorded.
-        var inputs: [Int?]
+        /// Indices on this tape, nil for inputs that were not recorded, and shapes.
+        var inputs: [(index: Int?, shape: [Int])]
         var pullback: Pullback?
     }
+
+    private static let count = Atomic<UInt64>(0)
+
+    private let number = Tape.count.wrappingAdd(1, ordering: .relaxed).newValue
 
     /// The tape that operations record on, if any.
     @TaskLocal package static var current: Tape?
@@ -31,13 +39,13 @@ package final class Tape: @unchecked Sendable {
         self.parameters = Set(parameters.map(ObjectIdentifier.init))
     }
 
-    /// The parameter's value, recorded if its gradient is wanted.
-    fileprivate func leaf(_ parameter: Parameter) -> Tensor {
+    /// The parameter's value, recorded; nil if its gradient is not wanted.
+    fileprivate func leaf(_ parameter: Parameter) -> Tensor? {
         let key = ObjectIdentifier(parameter)
-        guard parameters.contains(key) else { return parameter.value }
+        guard parameters.contains(key) else { return nil }
         var tensor = parameter.value
         if let index = leaves[key] {
-            tensor.node = Node(tape: ObjectIdentifier(self), index: index)
+            tensor.node = Node(tape: number, index: index)
         } else {
             tensor.node = append(Record(inputs: [], pullback: nil))
             leaves[key] = records.count - 1
@@ -46,22 +54,25 @@ package final class Tape: @unchecked Sendable {
     }
 
     fileprivate func record(_ result: Tensor, inputs: [Tensor], pullback: @escaping Pullback) -> Tensor {
-        let indices = inputs.map { input in input.node.flatMap { $0.tape == ObjectIdentifier(self) ? $0.index : nil } }
-        guard indices.contains(where: { $0 != nil }) else { return result }
+        let sources = inputs.map { (index: index(of: $0), shape: $0.shape) }
+        guard sources.contains(where: { $0.index != nil }) else { return result }
         var result = result
-        result.node = append(Record(inputs: indices, pullback: pullback))
+        result.node = append(Record(inputs: sources, pullback: pullback))
         return result
     }
 
+    /// The place of a value on this tape; nil if it was not recorded, or on another.
+    private func index(of tensor: Tensor) -> Int? { tensor.node.flatMap { $0.tape == number ? $0.index : nil } }
+
     private func append(_ record: Record) -> Node {
         records.append(record)
-        return Node(tape: ObjectIdentifier(self), index: records.count - 1)
+        return Node(tape: number, index: records.count - 1)
     }
 
     /// Walks the tape backwards from `result`. Each record is dropped once its gradient has passed, and with it what it kept alive.
     fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter]) -> GradientStore {
         var store = GradientStore()
-        guard let last = result.node?.index else { return store }
+        guard let last = index(of: result) else { return store }
         var gradients = [Tensor?](repeating: nil, count: records.count)
         gradients[last] = seed
         for index in stride(from: records.count - 1, through: 0, by: -1) {
@@ -70,8 +81,11 @@ package final class Tape: @unchecked Sendable {
             let inputs = records[index].inputs
             guard let gradient = gradients[index] else { continue }
             gradients[index] = nil
-            for (input, contribution) in zip(inputs, pullback(gradient, inputs.map { $0 != nil })) {
+            let contributions = pullback(gradient, inputs.map { $0.index != nil })
+            precondition(contributions.count == inputs.count, "a gradient rule gave \(contributions.count) gradients for \(inputs.count) inputs")
+            for ((input, shape), contribution) in zip(inputs, contributions) {
                 guard let input, let contribution else { continue }
+                precondition(contribution.shape == shape, "a gradient rule gave shape \(contribution.shape) for an input of shape \(shape)")
                 if gradients[input] == nil {
                     gradients[input] = contribution.detached
                 } else {
@@ -90,6 +104,8 @@ extension Tensor {
     /// Notes how this value came from `inputs`, if a tape is running and one of them is on it.
     package func recorded(from inputs: [Tensor], pullback: @escaping Tape.Pullback) -> Tensor {
         guard let tape = Tape.current else { return self }
+        // Other threads do not see the tape, and would leave gaps in it.
+        precondition(!Parallel.isInside, "an operation is recorded inside a parallel loop")
         return tape.record(self, inputs: inputs, pullback: pullback)
     }
 }
@@ -99,27 +115,31 @@ extension Parameter {
     public var tensor: Tensor { adapter?.applied(to: leaf) ?? leaf }
 
     /// The value alone, recorded if its gradient is wanted.
-    fileprivate var leaf: Tensor { Tape.current?.leaf(self) ?? value }
+    fileprivate var leaf: Tensor {
+        if let tape = Tape.current, let recorded = tape.leaf(self) { return recorded }
+        var tensor = value
+        tensor.packedWeights = packedWeights
+        return tensor
+    }
 }
 
 /// Gradients by parameter.
 public struct GradientStore: Sendable {
-    private var gradients: [ObjectIdentifier: Tensor] = [:]
+    /// With the parameters themselves: the address of one that is gone may become another's.
+    private var gradients: [ObjectIdentifier: (parameter: Parameter, gradient: Tensor)] = [:]
 
     public init() {}
 
     /// The gradient of `parameter`, shaped as its value; nil if the result does not depend on it.
     public subscript(parameter: Parameter) -> Tensor? {
-        get { gradients[ObjectIdentifier(parameter)] }
-        set { gradients[ObjectIdentifier(parameter)] = newValue }
+        get { gradients[ObjectIdentifier(parameter)]?.gradient }
+        set { gradients[ObjectIdentifier(parameter)] = newValue.map { (parameter, $0) } }
     }
 
     /// Adds the gradients of another store, as for a batch worked on in parts.
     public mutating func accumulate(_ other: GradientStore) {
-        gradients.merge(other.gradients) { own, others in
-            var sum = own
-            sum.accumulate(others)
-            return sum
+        for (key, entry) in other.gradients {
+            if gradients[key]?.gradient.accumulate(entry.gradient) == nil { gradients[key] = entry }
         }
     }
 }

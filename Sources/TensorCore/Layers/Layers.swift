@@ -44,7 +44,7 @@ public struct Convolution: Sendable {
 }
 
 /// Group normalisation with `weight [channels]` and `bias [channels]`.
-public struct GroupNorm {
+public struct GroupNorm: Sendable {
     private let weight, bias: Parameter
     private let groups: Int
     private let epsilon: Float
@@ -72,7 +72,7 @@ public struct GroupNorm {
 ///
 /// Whether it trains is the caller's to say. It cannot be told from a running tape: a checkpoint first computes its body without one, and gradients
 /// may be wanted of a network that does not train.
-public struct BatchNorm {
+public struct BatchNorm: Sendable {
     private let weight, bias: Parameter
     private let runningMean, runningVariance, batches: Buffer
     private let momentum, epsilon: Float
@@ -125,7 +125,7 @@ public struct LayerNorm: Sendable {
 }
 
 /// Root-mean-square normalisation per pixel with `weight [channels]`.
-public struct RMSNorm {
+public struct RMSNorm: Sendable {
     private let weight: Parameter
 
     public init(_ channels: Int, in scope: Scope) {

@@ -12,7 +12,8 @@ import VectorKernels
 /// - Returns: `[batch, tokens, channels]`
 public func attention(queriesKeysValues x: Tensor, heads: Int) -> Tensor {
     precondition(
-        x.shape.count == 3 && x.shape[2] % (3 * heads) == 0, "attention: input \(x.shape) does not hold queries, keys and values of \(heads) heads")
+        x.shape.count == 3 && x.count > 0 && heads > 0 && x.shape[2] % (3 * heads) == 0,
+        "attention: input \(x.shape) does not hold queries, keys and values of \(heads) heads")
     let pass = AttentionPass(x, heads: heads)
     let (result, logSums) = pass.forward()
     return result.recorded(from: [x]) { gradient, _ in [pass.backward(gradient, result: result, logSums: logSums)] }
@@ -43,6 +44,17 @@ private struct AttentionPass {
         Matrix(pointer: tensor.pointer + (image * tokens + token) * channels + head * width, stride: channels)
     }
 
+    /// Keys (1) or values (2) of every head as right-hand operands, a block of tokens each, `[tokens, width]`, or transposed `[width, tokens]`.
+    private func operands(_ index: Int, isTransposed: Bool = false) -> [PackedMatrix] {
+        Parallel.map(batch * heads * blocks) { task in
+            let (pair, start) = (task / blocks, task % blocks * block)
+            var matrix = part(index, of: x, image: pair / heads, head: pair % heads, token: start)
+            let count = min(block, tokens - start)
+            matrix.isTransposed = isTransposed
+            return PackedMatrix(matrix, rows: isTransposed ? width : count, columns: isTransposed ? count : width, mayBeNarrow: false)
+        }
+    }
+
     private func transposed(_ matrix: Matrix) -> Matrix {
         Matrix(pointer: matrix.pointer, stride: matrix.stride, isTransposed: true)
     }
@@ -51,6 +63,7 @@ private struct AttentionPass {
     func forward() -> (result: Tensor, logSums: Tensor) {
         let result = Tensor(uninitialized: [batch, tokens, channels])
         let logSums = Tensor(uninitialized: [batch * heads * tokens])
+        let (keys, values) = (operands(1, isTransposed: true), operands(2))
         Parallel.forEach(batch * heads * blocks) { task in
             let (pair, start) = (task / blocks, task % blocks * block)
             let (image, head) = (pair / heads, pair % heads)
@@ -61,17 +74,15 @@ private struct AttentionPass {
             )
             vector_fill(rows, -.greatestFiniteMagnitude, maximum)
             vector_fill(rows, 0, sum)
+            let queries = part(0, of: x, image: image, head: head, token: start)
+            let matrix = Matrix(pointer: scores.pointer, stride: block)
             let target = output(result, image: image, head: head, token: start)
-            for other in stride(from: 0, to: tokens, by: block) {
-                let keys = min(block, tokens - other)
-                let matrix = Matrix(pointer: scores.pointer, stride: block)
-                multiply(
-                    part(0, of: x, image: image, head: head, token: start), transposed(part(1, of: x, image: image, head: head, token: other)),
-                    into: matrix, m: rows, n: keys, k: width)
-                vector_softmax_block(rows, keys, block, scale, scores.pointer, maximum, sum, correction)
+            for other in 0..<blocks {
+                let operand = keys[pair * blocks + other]
+                operand.product(queries, into: matrix, m: rows)
+                vector_softmax_block(rows, operand.columns, block, scale, scores.pointer, maximum, sum, correction)
                 if other > 0 { vector_scale_rows(rows, width, channels, correction, target.pointer) }
-                multiply(
-                    matrix, part(2, of: x, image: image, head: head, token: other), into: target, m: rows, n: width, k: keys, beta: other > 0 ? 1 : 0)
+                values[pair * blocks + other].product(matrix, into: target, m: rows, accumulates: other > 0)
             }
             for row in 0..<rows {
                 logSums.pointer[pair * tokens + start + row] = maximum[row] + logf(sum[row])
@@ -80,6 +91,7 @@ private struct AttentionPass {
             vector_scale_rows(rows, width, channels, correction, target.pointer)
             withExtendedLifetime(scores) {}
         }
+        withExtendedLifetime(x) {}
         return (result, logSums)
     }
 
@@ -90,6 +102,7 @@ private struct AttentionPass {
     func backward(_ gradient: Tensor, result: Tensor, logSums: Tensor) -> Tensor {
         let shares = shares
         let targets = (0..<shares).map { _ in Tensor(zeros: x.shape) }
+        let (keys, keysTransposed, valuesTransposed) = (operands(1), operands(1, isTransposed: true), operands(2, isTransposed: true))
         Parallel.forEach(batch * heads * shares) { task in
             let (pair, share) = (task / shares, task % shares)
             let (image, head) = (pair / heads, pair % heads)
@@ -103,25 +116,26 @@ private struct AttentionPass {
                 let queries = part(0, of: x, image: image, head: head, token: start)
                 let outer = output(gradient, image: image, head: head, token: start)
                 let value = output(result, image: image, head: head, token: start)
+                let queryOperand = PackedMatrix(queries, rows: rows, columns: width, mayBeNarrow: false)
+                let outerOperand = PackedMatrix(outer, rows: rows, columns: width, mayBeNarrow: false)
                 for row in 0..<rows { delta[row] = Float(vector_dot(width, outer.pointer + row * channels, value.pointer + row * channels)) }
-                for other in stride(from: 0, to: tokens, by: block) {
-                    let keys = min(block, tokens - other)
-                    let keyPart = part(1, of: x, image: image, head: head, token: other)
-                    multiply(queries, transposed(keyPart), into: scores, m: rows, n: keys, k: width)
-                    vector_softmax_from_log_sum(rows, keys, block, scale, logSums.pointer + pair * tokens + start, scores.pointer)
-                    multiply(
-                        transposed(scores), outer, into: part(2, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows,
-                        beta: 1)
-                    multiply(outer, transposed(part(2, of: x, image: image, head: head, token: other)), into: slopes, m: rows, n: keys, k: width)
-                    vector_softmax_gradient(rows, keys, block, scale, scores.pointer, delta, slopes.pointer)
-                    multiply(slopes, keyPart, into: part(0, of: target, image: image, head: head, token: start), m: rows, n: width, k: keys, beta: 1)
-                    multiply(
-                        transposed(slopes), queries, into: part(1, of: target, image: image, head: head, token: other), m: keys, n: width, k: rows,
-                        beta: 1)
+                for other in 0..<blocks {
+                    let (index, token) = (pair * blocks + other, other * block)
+                    let count = keysTransposed[index].columns
+                    keysTransposed[index].product(queries, into: scores, m: rows)
+                    vector_softmax_from_log_sum(rows, count, block, scale, logSums.pointer + pair * tokens + start, scores.pointer)
+                    outerOperand.product(
+                        transposed(scores), into: part(2, of: target, image: image, head: head, token: token), m: count, accumulates: true)
+                    valuesTransposed[index].product(outer, into: slopes, m: rows)
+                    vector_softmax_gradient(rows, count, block, scale, scores.pointer, delta, slopes.pointer)
+                    keys[index].product(slopes, into: part(0, of: target, image: image, head: head, token: start), m: rows, accumulates: true)
+                    queryOperand.product(
+                        transposed(slopes), into: part(1, of: target, image: image, head: head, token: token), m: count, accumulates: true)
                 }
             }
             withExtendedLifetime(scratch) {}
         }
+        withExtendedLifetime((x, gradient, result, logSums)) {}
         var total = targets[0]
         for other in targets.dropFirst() { total.accumulate(other) }
         return total

@@ -10,9 +10,12 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 
     private static let usesPatchesAlone = Atomic<Bool>(false)
 
+    /// Set by comparisons of algorithms, for convolutions of the calling thread.
+    @TaskLocal package static var override: ConvolutionAlgorithm?
+
     /// What all convolutions of the program use.
     public static var current: ConvolutionAlgorithm {
-        get { usesPatchesAlone.load(ordering: .relaxed) ? .patches : .fastest }
+        get { override ?? (usesPatchesAlone.load(ordering: .relaxed) ? .patches : .fastest) }
         set { usesPatchesAlone.store(newValue == .patches, ordering: .relaxed) }
     }
 
@@ -20,8 +23,12 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 
     /// Channels in and out that it needs to fill vectors.
     static let winogradChannels = 16
-    /// Tiles of 4 × 4 outputs that repay the transform of the weights.
+    /// Tiles of 4 × 4 outputs in an image that repay the transform of the weights, or reading four times as many of them.
     static let winogradTiles = 48
+    /// Weights of one tap, inputs × outputs, that a cache holds even transformed …
+    static let winogradCheapWeights = 1 << 15
+    /// … for which so few tiles will do.
+    static let winogradFewTiles = 4
     /// Floats of transformed weights that fit a core's second-level cache.
     static let winogradNarrowWeights = 1 << 18
     /// Floats of transformed tiles worked on at a time beside such weights.
@@ -33,10 +40,10 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 
     /// Floats of patches worked on at a time: 256 KiB, half of a common second-level cache.
     static let patchesAtATime = 1 << 16
-    /// Floats of patches that are kept at a time between a product and the sums over it: 16 MiB, which a shared last-level cache holds.
+    /// Blocks of patches that keep many threads busy.
+    static let patchBlocks = 64
+    /// Floats of patches that are kept at a time, all of them or between a product and the sums over it: 16 MiB, which a shared last-level cache holds.
     static let sharesAtATime = 1 << 22
-    /// Weights that outgrow the cache: products are cut over them rather than over the pixels …
-    static let wideWeights = 1 << 19
-    /// … if all patches together have at most so many floats.
-    static let widePatches = 1 << 24
+    /// Weights from which their gradient is cut over them rather than over the pixels.
+    static let wideWeights = 1 << 17
 }

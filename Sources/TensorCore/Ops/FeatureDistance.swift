@@ -16,25 +16,21 @@ public func featureDistance(_ a: Tensor, _ b: Tensor, weight: Tensor, epsilon: F
     let pixels = height * width
     let size = max(1, elementwiseBlock / channels)
     let blocks = (pixels + size - 1) / size
-    /// `body(image, offset of the first value, pixels, index of the block)`
-    func forEachBlock(_ body: (Int, Int, Int, Int) -> Void) {
-        Parallel.forEach(batch * blocks) { task in
-            let (image, start) = (task / blocks, task % blocks * size)
-            body(image, (image * pixels + start) * channels, min(size, pixels - start), task)
-        }
+    /// Image, offset of the first value, and pixels of a block.
+    func block(_ index: Int) -> (image: Int, start: Int, count: Int) {
+        let (image, start) = (index / blocks, index % blocks * size)
+        return (image, (image * pixels + start) * channels, min(size, pixels - start))
     }
-    var sums = [Double](repeating: 0, count: batch * blocks)
-    sums.withUnsafeMutableBufferPointer { sums in
-        nonisolated(unsafe) let sums = sums
-        forEachBlock { _, start, count, block in
-            sums[block] = vector_feature_distance(count, channels, a.pointer + start, b.pointer + start, weight.pointer, epsilon)
-        }
+    let sums = Parallel.map(batch * blocks) { index in
+        let (_, start, count) = block(index)
+        return vector_feature_distance(count, channels, a.pointer + start, b.pointer + start, weight.pointer, epsilon)
     }
     let values = (0..<batch).map { image in Float(sums[image * blocks..<(image + 1) * blocks].reduce(0, +) / Double(pixels)) }
     return Tensor(shape: [batch], values: values).recorded(from: [a, b]) { gradient, wanted in
         func gradientOf(_ own: Tensor, against other: Tensor) -> Tensor {
             let target = Tensor(uninitialized: own.shape)
-            forEachBlock { image, start, count, _ in
+            Parallel.forEach(batch * blocks) { index in
+                let (image, start, count) = block(index)
                 vector_feature_distance_gradient(
                     count, channels, own.pointer + start, other.pointer + start, weight.pointer, epsilon,
                     gradient.pointer[image] / Float(pixels), target.pointer + start)

@@ -15,7 +15,8 @@ public func groupNorm(
     let channels = x.extent(-1)
     let batch = x.shape[0]
     precondition(
-        channels % groups == 0 && weight.shape == [channels] && bias.shape == [channels] && offset.map { $0.shape == [batch, channels] } ?? true
+        batch > 0 && groups > 0 && channels % groups == 0 && weight.shape == [channels] && bias.shape == [channels]
+            && offset.map { $0.shape == [batch, channels] } ?? true
             && residual.map { $0.shape == x.shape } ?? true,
         "groupNorm: input \(x.shape), \(groups) groups, weight \(weight.shape), bias \(bias.shape), offset \(offset?.shape ?? []) and residual "
             + "\(residual?.shape ?? []) do not fit")

@@ -1,6 +1,3 @@
-import Groundwork
-import VectorKernels
-
 /// x·weightᵀ + bias over the last dimension.
 ///
 /// - Parameters:
@@ -10,42 +7,46 @@ import VectorKernels
 /// - Returns: `[…, outputs]`
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     precondition(
-        weight.shape.count == 2 && x.extent(-1) == weight.shape[1] && bias.map { $0.shape == [weight.shape[0]] } ?? true,
+        weight.shape.count == 2 && !x.shape.isEmpty && x.extent(-1) == weight.shape[1] && bias.map { $0.shape == [weight.shape[0]] } ?? true,
         "linear: input \(x.shape), weight \(weight.shape) and bias \(bias?.shape ?? []) do not fit")
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-    let rows = x.count / inputs
+    let rows = x.shape.dropLast().reduce(1, *)
     let result = Tensor(uninitialized: Array(x.shape.dropLast()) + [outputs])
-    denseProduct(x, weight, isTransposed: true, bias: bias, into: result, rows: rows, inputs: inputs, outputs: outputs)
+    let operand = weight.packed(.matrix(isTransposed: true)) {
+        PackedMatrix(Matrix(pointer: weight.pointer, stride: inputs, isTransposed: true), rows: inputs, columns: outputs)
+    }
+    operand.productInParallel(
+        Matrix(pointer: x.pointer, stride: inputs), into: Matrix(pointer: result.pointer, stride: outputs), m: rows, bias: bias?.pointer)
+    withExtendedLifetime((weight, bias)) {}
     return result.recorded(from: [x, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
+        let upstream = Matrix(pointer: gradient.pointer, stride: outputs)
         var gradients: [Tensor?] = [nil, nil]
         if wanted[0] {
             let target = Tensor(uninitialized: x.shape)
-            denseProduct(gradient, weight, isTransposed: false, bias: nil, into: target, rows: rows, inputs: outputs, outputs: inputs)
+            let operand = weight.packed(.matrix(isTransposed: false)) {
+                PackedMatrix(Matrix(pointer: weight.pointer, stride: inputs), rows: outputs, columns: inputs)
+            }
+            operand.productInParallel(upstream, into: Matrix(pointer: target.pointer, stride: inputs), m: rows)
             gradients[0] = target
         }
-        if wanted[1] {
-            let target = Tensor(uninitialized: weight.shape)
-            multiplyInParallel(
-                Matrix(pointer: gradient.pointer, stride: outputs, isTransposed: true), Matrix(pointer: x.pointer, stride: inputs),
-                into: Matrix(pointer: target.pointer, stride: inputs), m: outputs, n: inputs, k: rows)
-            gradients[1] = target
-        }
+        if wanted[1] { gradients[1] = transposedProduct(upstream, Matrix(pointer: x.pointer, stride: inputs), shape: weight.shape, rows: rows) }
         if bias != nil { gradients.append(wanted[2] ? columnSums(gradient, columns: outputs) : nil) }
+        withExtendedLifetime((x, gradient)) {}
         return gradients
     }
 }
 
-/// result ← x·weight (+ bias), `[rows, inputs]` × `[inputs, outputs]`, in blocks of rows.
-func denseProduct(_ x: Tensor, _ weight: Tensor, isTransposed: Bool, bias: Tensor?, into result: Tensor, rows: Int, inputs: Int, outputs: Int) {
-    let matrix = Matrix(pointer: weight.pointer, stride: isTransposed ? inputs : outputs, isTransposed: isTransposed)
-    Parallel.forEachBlock(of: rows, size: 256) { block in
-        let target = result.pointer + block.lowerBound * outputs
-        multiply(
-            Matrix(pointer: x.pointer + block.lowerBound * inputs, stride: inputs), matrix, into: Matrix(pointer: target, stride: outputs),
-            m: block.count,
-            n: outputs, k: inputs)
-        if let bias { vector_add(block.count, outputs, target, outputs, 1, bias.pointer, 0, 1, target) }
-    }
+/// aᵀ·b for a `[rows, m]` and b `[rows, n]`: the gradient of a weight.
+///
+/// - Parameter shape: of the result, `[…, n]`; m is the product of the others.
+func transposedProduct(_ a: Matrix, _ b: Matrix, shape: [Int], rows: Int) -> Tensor {
+    guard rows > 0 else { return Tensor(zeros: shape) }
+    let columns = shape[shape.count - 1]
+    let target = Tensor(uninitialized: shape)
+    let left = Matrix(pointer: a.pointer, stride: a.stride, isTransposed: true)
+    PackedMatrix(b, rows: rows, columns: columns, mayBeNarrow: false)
+        .productInParallel(left, into: Matrix(pointer: target.pointer, stride: columns), m: shape.dropLast().reduce(1, *))
+    return target
 }
 
 /// The sum over everything but the last dimension, `[columns]`.

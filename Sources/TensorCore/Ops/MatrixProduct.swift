@@ -1,35 +1,12 @@
 import COpenBLAS
 import Groundwork
 
-/// A matrix in memory: `rows` × `columns` as it will be used, row-major with `stride` between rows, or stored transposed.
-struct Matrix {
-    var pointer: UnsafeMutablePointer<Float>
-    var stride: Int
-    var isTransposed = false
-}
-
 /// c ← alpha·a·b + beta·c with a `[m, k]`, b `[k, n]`, c `[m, n]`, on the calling thread.
 func multiply(_ a: Matrix, _ b: Matrix, into c: Matrix, m: Int, n: Int, k: Int, alpha: Float = 1, beta: Float = 0) {
-    singleThreaded
+    OpenBLAS.prepare()
     cblas_sgemm(
         CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans, blasint(m), blasint(n), blasint(k),
-        alpha,
-        a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer, blasint(c.stride))
-}
-
-/// The same, cut into pieces of c whose size does not depend on the number of threads.
-func multiplyInParallel(_ a: Matrix, _ b: Matrix, into c: Matrix, m: Int, n: Int, k: Int, beta: Float = 0) {
-    let (height, width) = (min(m, 256), min(n, 512))
-    let rows = (m + height - 1) / height
-    let columns = (n + width - 1) / width
-    Parallel.forEach(rows * columns) { task in
-        let (row, column) = (task / columns * height, task % columns * width)
-        var (left, right, target) = (a, b, c)
-        left.pointer += a.isTransposed ? row : row * a.stride
-        right.pointer += b.isTransposed ? column * b.stride : column
-        target.pointer += row * c.stride + column
-        multiply(left, right, into: target, m: min(height, m - row), n: min(width, n - column), k: k, beta: beta)
-    }
+        alpha, a.pointer, blasint(a.stride), b.pointer, blasint(b.stride), beta, c.pointer, blasint(c.stride))
 }
 
 /// The matrix product over the last two dimensions: `[…, m, k]` × `[…, k, n]` → `[…, m, n]`, leading dimensions equal.
@@ -50,16 +27,16 @@ private func batchedProduct(_ a: Tensor, _ b: Tensor, transposingA: Bool, transp
     let n = b.extent(transposingB ? -2 : -1)
     let result = Tensor(uninitialized: Array(a.shape.dropLast(2)) + [m, n])
     let batch = a.shape.dropLast(2).reduce(1, *)
-    func product(_ index: Int, _ body: (Matrix, Matrix, Matrix) -> Void) {
-        body(
-            Matrix(pointer: a.pointer + index * m * k, stride: a.extent(-1), isTransposed: transposingA),
-            Matrix(pointer: b.pointer + index * k * n, stride: b.extent(-1), isTransposed: transposingB),
-            Matrix(pointer: result.pointer + index * m * n, stride: n))
-    }
-    if batch == 1 {
-        product(0) { multiplyInParallel($0, $1, into: $2, m: m, n: n, k: k) }
-    } else {
-        Parallel.forEach(batch) { index in product(index) { multiply($0, $1, into: $2, m: m, n: n, k: k) } }
+    // OpenBLAS's bits depend on the cut, which must not depend on the threads.
+    let cut = ProductCut(m: m, n: n, k: k, batch: batch, threads: 16)
+    Parallel.forEach(batch * cut.count) { task in
+        let (index, piece) = (task / cut.count, cut.piece(task % cut.count))
+        let (row, column) = (piece.rows.lowerBound, piece.columns.lowerBound)
+        multiply(
+            Matrix(pointer: a.pointer + index * m * k, stride: a.extent(-1), isTransposed: transposingA).from(row: row, column: 0),
+            Matrix(pointer: b.pointer + index * k * n, stride: b.extent(-1), isTransposed: transposingB).from(row: 0, column: column),
+            into: Matrix(pointer: result.pointer + index * m * n, stride: n).from(row: row, column: column),
+            m: piece.rows.count, n: piece.columns.count, k: k)
     }
     return result
 }

@@ -1,4 +1,3 @@
-import Groundwork
 import VectorKernels
 
 /// Moves blocks of `factor` × `factor` pixels into channels (Shi et al. 2016, inverted), in PyTorch's order: channel `c·factor² + row·factor + column`.
@@ -21,8 +20,10 @@ private func unshuffled(_ x: Tensor, _ factor: Int) -> Tensor {
     let (batch, height, width, channels) = imageShape(x, "pixelUnshuffle")
     precondition(height % factor == 0 && width % factor == 0, "pixelUnshuffle: shape \(x.shape) is not a multiple of \(factor)")
     let result = Tensor(uninitialized: [batch, height / factor, width / factor, channels * factor * factor])
-    let size = height * width * channels
-    Parallel.forEach(batch) { image_pixel_unshuffle(x.pointer + $0 * size, height, width, channels, factor, result.pointer + $0 * size) }
+    let run = width * channels * factor
+    forEachRowBlock(of: batch * height / factor, run: run) { row, count in
+        image_pixel_unshuffle(x.pointer, width, channels, factor, row, count, result.pointer + row * run)
+    }
     return result
 }
 
@@ -30,7 +31,9 @@ private func shuffled(_ x: Tensor, _ factor: Int) -> Tensor {
     let (batch, height, width, channels) = imageShape(x, "pixelShuffle")
     precondition(channels % (factor * factor) == 0, "pixelShuffle: shape \(x.shape) does not hold blocks of \(factor) × \(factor)")
     let result = Tensor(uninitialized: [batch, height * factor, width * factor, channels / (factor * factor)])
-    let size = height * width * channels
-    Parallel.forEach(batch) { image_pixel_shuffle(x.pointer + $0 * size, height, width, channels, factor, result.pointer + $0 * size) }
+    let run = width * channels
+    forEachRowBlock(of: batch * height, run: run) { row, count in
+        image_pixel_shuffle(x.pointer, width, channels, factor, row, count, result.pointer + row * run)
+    }
     return result
 }

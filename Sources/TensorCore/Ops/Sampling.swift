@@ -11,23 +11,21 @@ public func maxPool2d(_ x: Tensor, size window: Int = 2, stride: Int = 2) -> Ten
     let (batch, height, width, channels) = imageShape(x, "maxPool2d")
     precondition((1...15).contains(window) && stride > 0, "maxPool2d: windows of \(window), \(stride) apart")
     func extent(_ length: Int) -> Int { length < window ? 0 : (length - window) / stride + 1 }
-    let result = Tensor(uninitialized: [batch, extent(height), extent(width), channels])
-    let size = result.count / max(1, batch)
+    let (rows, columns) = (extent(height), extent(width))
+    let result = Tensor(uninitialized: [batch, rows, columns, channels])
     let choice = Storage(count: (result.count + 3) / 4)
-    func choices(_ image: Int) -> UnsafeMutablePointer<UInt8> {
-        UnsafeMutableRawPointer(choice.pointer).assumingMemoryBound(to: UInt8.self) + image * size
-    }
-    Parallel.forEach(batch) { image in
-        image_max_pool(
-            x.pointer + image * height * width * channels, height, width, channels, window, stride, result.pointer + image * size, choices(image))
+    let choices = UnsafeMutableRawPointer(choice.pointer).assumingMemoryBound(to: UInt8.self)
+    forEachRowBlock(of: batch * rows, run: columns * channels) { row, count in
+        let start = row * columns * channels
+        image_max_pool(x.pointer, height, width, channels, window, stride, row, count, result.pointer + start, choices + start)
     }
     return result.recorded(from: [x]) { gradient, _ in
-        let target = Tensor(zeros: [batch, height, width, channels])
-        Parallel.forEach(batch) { image in
+        let target = Tensor(uninitialized: [batch, height, width, channels])
+        forEachRowBlock(of: batch * height, run: width * channels) { row, count in
             image_max_pool_gradient(
-                gradient.pointer + image * size, choices(image), height, width, channels, window, stride,
-                target.pointer + image * height * width * channels)
+                gradient.pointer, choices, height, width, channels, window, stride, row, count, target.pointer + row * width * channels)
         }
+        withExtendedLifetime(choice) {}
         return [target]
     }
 }
@@ -37,7 +35,20 @@ public func maxPool2d(_ x: Tensor, size window: Int = 2, stride: Int = 2) -> Ten
 /// - Parameter x: `[batch, height, width, channels]`
 /// - Returns: `[batch, height·scale, width·scale, channels]`
 public func upsampleNearest(_ x: Tensor, scale: Int) -> Tensor {
-    upsample(x, scale: scale, "upsampleNearest", image_upsample_nearest, gradient: image_upsample_nearest_gradient)
+    let (batch, height, width, channels) = imageShape(x, "upsampleNearest")
+    precondition(scale >= 1, "upsampleNearest: scale \(scale)")
+    let result = Tensor(uninitialized: [batch, height * scale, width * scale, channels])
+    let run = width * channels
+    forEachRowBlock(of: batch * height, run: run * scale * scale) { row, count in
+        image_upsample_nearest(x.pointer, width, channels, scale, row, count, result.pointer + row * run * scale * scale)
+    }
+    return result.recorded(from: [x]) { gradient, _ in
+        let target = Tensor(uninitialized: [batch, height, width, channels])
+        forEachRowBlock(of: batch * height, run: run * scale * scale) { row, count in
+            image_upsample_nearest_gradient(gradient.pointer, width, channels, scale, row, count, target.pointer + row * run)
+        }
+        return [target]
+    }
 }
 
 /// Bilinear interpolation by `scale`.
@@ -48,31 +59,26 @@ public func upsampleNearest(_ x: Tensor, scale: Int) -> Tensor {
 ///     else centres lie at half-integers and edge pixels are repeated, so that what a pixel becomes does not depend on the size of the image.
 /// - Returns: `[batch, height·scale, width·scale, channels]`
 public func upsampleBilinear(_ x: Tensor, scale: Int, alignsCorners: Bool = true) -> Tensor {
+    let (batch, height, width, channels) = imageShape(x, "upsampleBilinear")
+    precondition(scale >= 1, "upsampleBilinear: scale \(scale)")
     let geometry: Int32 = alignsCorners ? 1 : 0
-    return upsample(x, scale: scale, "upsampleBilinear") {
-        image_upsample_bilinear($0, $1, $2, $3, $4, geometry, $5)
-    } gradient: {
-        image_upsample_bilinear_gradient($0, $1, $2, $3, $4, geometry, $5)
-    }
-}
-
-private typealias Resampler = (UnsafePointer<Float>?, Int, Int, Int, Int, UnsafeMutablePointer<Float>?) -> Void
-
-private func upsample(_ x: Tensor, scale: Int, _ operation: String, _ kernel: Resampler, gradient rule: @escaping Resampler) -> Tensor {
-    let (batch, height, width, channels) = imageShape(x, operation)
-    precondition(scale >= 1, "\(operation): scale \(scale)")
-    let size = height * width * channels
     let result = Tensor(uninitialized: [batch, height * scale, width * scale, channels])
-    Parallel.forEach(batch) { image in
-        kernel(x.pointer + image * size, height, width, channels, scale, result.pointer + image * size * scale * scale)
+    let run = width * channels
+    forEachRowBlock(of: batch * height * scale, run: run * scale) { row, count in
+        image_upsample_bilinear(x.pointer, height, width, channels, scale, geometry, row, count, result.pointer + row * run * scale)
     }
     return result.recorded(from: [x]) { gradient, _ in
-        let target = Tensor(zeros: [batch, height, width, channels])
-        Parallel.forEach(batch) { image in
-            rule(gradient.pointer + image * size * scale * scale, height, width, channels, scale, target.pointer + image * size)
+        let target = Tensor(uninitialized: [batch, height, width, channels])
+        forEachRowBlock(of: batch * height, run: run * scale * scale) { row, count in
+            image_upsample_bilinear_gradient(gradient.pointer, height, width, channels, scale, geometry, row, count, target.pointer + row * run)
         }
         return [target]
     }
+}
+
+/// Blocks of rows of images, of `run` values each: `body(first row, rows)`.
+func forEachRowBlock(of rows: Int, run: Int, _ body: (Int, Int) -> Void) {
+    Parallel.forEachBlock(of: rows, size: max(1, elementwiseBlock / max(1, run))) { body($0.lowerBound, $0.count) }
 }
 
 func imageShape(_ x: Tensor, _ operation: String) -> (batch: Int, height: Int, width: Int, channels: Int) {

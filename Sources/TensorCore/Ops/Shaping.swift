@@ -32,19 +32,35 @@ extension Tensor {
     package func permuted(_ order: [Int]) -> Tensor {
         precondition(order.sorted() == Array(shape.indices), "permuted: \(order) does not order the dimensions of \(shape)")
         let result = Tensor(uninitialized: order.map { shape[$0] })
-        var strides = Array(repeating: 1, count: shape.count)
-        for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
-        let steps = order.map { strides[$0] }
-        var position = Array(repeating: 0, count: order.count)
-        var source = 0
-        for index in 0..<count {
-            result.pointer[index] = pointer[source]
-            for axis in order.indices.reversed() {
-                position[axis] += 1
-                source += steps[axis]
-                if position[axis] < result.shape[axis] { break }
-                source -= steps[axis] * position[axis]
-                position[axis] = 0
+        guard result.count > 0, let last = order.last else { return self.viewed(as: result.shape) }
+        func strides(_ shape: [Int]) -> [Int] {
+            var strides = Array(repeating: 1, count: shape.count)
+            for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+            return strides
+        }
+        let (own, target) = (strides(shape), strides(result.shape))
+        // Matrices of the axis that is dense here and the one that is dense there are transposed; the other axes lead from one to the next, those nearest
+        // to each other here last, so that what a cache line holds is used together.
+        let dense = shape.count - 1
+        let columns = last == dense ? 1 : shape[dense]
+        let denseStep = order.firstIndex(of: dense).map { target[$0] } ?? 1
+        let others = order.indices.filter { order[$0] != last && order[$0] != dense }.sorted { own[order[$0]] > own[order[$1]] }
+        let outer = others.reduce(1) { $0 * result.shape[$1] }
+        let block = min(shape[last], 64)
+        let blocks = (shape[last] + block - 1) / block
+        let size = max(1, elementwiseBlock / (block * columns))
+        let pieces = (outer + size - 1) / size
+        Parallel.forEach(blocks * pieces) { task in
+            let start = task / pieces * block
+            for index in task % pieces * size..<min(outer, (task % pieces + 1) * size) {
+                var (source, place, remainder) = (start * own[last], start, index)
+                for axis in others.reversed() {
+                    let position = remainder % result.shape[axis]
+                    remainder /= result.shape[axis]
+                    source += position * own[order[axis]]
+                    place += position * target[axis]
+                }
+                image_transpose(min(block, shape[last] - start), columns, pointer + source, own[last], result.pointer + place, denseStep)
             }
         }
         return result
@@ -64,6 +80,7 @@ public func concatenate(_ tensors: [Tensor], axis: Int) -> Tensor {
     precondition(!tensors.isEmpty, "concatenate: no tensors")
     let axis = axis < 0 ? axis + tensors[0].shape.count : axis
     var shape = tensors[0].shape
+    precondition(shape.indices.contains(axis), "concatenate: axis \(axis) is not one of shape \(shape)")
     for tensor in tensors.dropFirst() {
         precondition(
             tensor.shape.count == shape.count && shape.indices.allSatisfy { $0 == axis || tensor.shape[$0] == shape[$0] },
@@ -105,7 +122,7 @@ private func copyRuns(from source: Tensor, to target: Tensor, axis: Int, offset:
 }
 
 extension Tensor {
-    /// Overwrites the part of `[1, height, width, channels]` from `row` and `column` on with `[1, rows, columns, channels]`. Nothing is recorded.
+    /// Overwrites the part of `[batch, height, width, channels]` from `row` and `column` on with `[batch, rows, columns, channels]`. Nothing is recorded.
     package mutating func setWindow(_ part: Tensor, row: Int, column: Int) {
         forEachRow(of: part, row: row, column: column) { source, target, count in target.update(from: source, count: count) }
     }
@@ -119,13 +136,13 @@ extension Tensor {
         of part: Tensor, row: Int, column: Int, _ body: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
     ) {
         precondition(
-            shape.count == 4 && part.shape.count == 4 && shape[0] == 1 && part.shape[0] == 1 && shape[3] == part.shape[3] && row >= 0 && column >= 0
+            shape.count == 4 && part.shape.count == 4 && shape[0] == part.shape[0] && shape[3] == part.shape[3] && row >= 0 && column >= 0
                 && row + part.shape[1] <= shape[1] && column + part.shape[2] <= shape[2],
             "window: \(part.shape) at row \(row), column \(column) is not within \(shape)")
         makeUnique()
-        let run = part.shape[2] * part.shape[3]
-        for line in 0..<part.shape[1] {
-            body(part.pointer + line * run, pointer + ((row + line) * shape[2] + column) * shape[3], run)
+        let (rows, run) = (part.shape[1], part.shape[2] * part.shape[3])
+        for line in 0..<part.shape[0] * rows {
+            body(part.pointer + line * run, pointer + ((line / rows * shape[1] + row + line % rows) * shape[2] + column) * shape[3], run)
         }
     }
 }

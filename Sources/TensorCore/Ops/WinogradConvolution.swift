@@ -39,24 +39,26 @@ struct WinogradConvolution {
         _ x: Tensor, height: Int, width: Int, weight: Tensor, isReversed: Bool, bias: Tensor?, residual: Tensor?, padding: Padding,
         into result: Tensor
     ) {
-        let transformed = transformedWeights(weight, isReversed: isReversed)
+        let operands = weight.packed(.winograd(isReversed: isReversed)) { transformed(weight, isReversed: isReversed) }
         // Inside a task of its own a chunk's loops run on that task's thread alone.
         func convolve(_ chunk: Range<Int>) {
             let (count, apart) = (chunk.count, chunk.count + planeGap)
             let planes = Storage(count: 36 * apart * (inputs + outputs))
             let products = planes.pointer + 36 * apart * inputs
-            Parallel.forEachBlock(of: count, size: 16) { block in
+            Parallel.forEachBlock(of: count, size: 8) { block in
                 winograd_input(
                     x.pointer, height, width, inputs, tileRows, tileColumns, chunk.lowerBound + block.lowerBound, block.count, padding.top,
                     padding.left, apart, planes.pointer + block.lowerBound * inputs)
             }
-            Parallel.forEach(36) { plane in
-                multiply(
-                    Matrix(pointer: planes.pointer + plane * apart * inputs, stride: inputs),
-                    Matrix(pointer: transformed.pointer + plane * weights, stride: isReversed ? inputs : outputs, isTransposed: isReversed),
-                    into: Matrix(pointer: products + plane * apart * outputs, stride: outputs), m: count, n: outputs, k: inputs)
+            let cut = ProductCut(m: count, n: outputs, k: inputs, batch: 36)
+            Parallel.forEach(36 * cut.count) { task in
+                let (plane, piece) = (task / cut.count, cut.piece(task % cut.count))
+                let start = piece.rows.lowerBound
+                operands[plane].product(
+                    Matrix(pointer: planes.pointer + (plane * apart + start) * inputs, stride: inputs),
+                    into: Matrix(pointer: products + (plane * apart + start) * outputs, stride: outputs), m: piece.rows.count, columns: piece.columns)
             }
-            Parallel.forEachBlock(of: count, size: 16) { block in
+            Parallel.forEachBlock(of: count, size: 8) { block in
                 winograd_output(
                     products + block.lowerBound * outputs, outputHeight, outputWidth, outputs, tileRows, tileColumns,
                     chunk.lowerBound + block.lowerBound, block.count, apart, bias?.pointer, residual?.pointer, result.pointer)
@@ -68,52 +70,63 @@ struct WinogradConvolution {
         } else {
             for first in stride(from: 0, to: tiles, by: chunk) { convolve(first..<min(tiles, first + chunk)) }
         }
-        withExtendedLifetime((transformed, bias, residual)) {}
+        withExtendedLifetime((x, bias, residual)) {}
     }
 
-    /// The 36 planes of the weights; kept with them while nothing is recorded, since at inference they stay as they are.
-    private func transformedWeights(_ weight: Tensor, isReversed: Bool) -> Storage {
-        let isKept = Tape.current == nil && !isReversed
-        if isKept, let kept = weight.storage.derived.withLock({ $0 }) { return kept }
-        let transformed = Storage(count: 36 * weights)
-        Parallel.forEachBlock(of: weights, size: 4096) {
-            winograd_weight(weight.pointer, weights, $0.lowerBound, $0.count, isReversed ? 1 : 0, transformed.pointer)
+    /// The 36 operands `[inputs, outputs]` that the weights become.
+    private func transformed(_ weight: Tensor, isReversed: Bool) -> [PackedMatrix] {
+        let kernel = ProductKernel.current
+        let width = kernel.panelWidth(columns: outputs)
+        let size = PackedMatrix.count(rows: inputs, columns: outputs, panelWidth: width)
+        let storage = Storage(count: 36 * size)
+        let target = storage.pointer
+        // Rows of the operands, whole lanes of them where the weights are transposed.
+        Parallel.forEachBlock(of: inputs, size: 16) { rows in
+            if isReversed {
+                winograd_reversed_weight(weight.pointer, outputs, inputs, rows.lowerBound, rows.count, width, target)
+            } else {
+                winograd_weight(weight.pointer, inputs, outputs, rows.lowerBound, rows.count, width, target)
+            }
         }
-        if isKept { weight.storage.derived.withLock { $0 = transformed } }
-        return transformed
+        return (0..<36).map { PackedMatrix(rows: inputs, columns: outputs, kernel: kernel, storage: storage, offset: $0 * size) }
     }
 
     /// The gradient of the weights, `[3, 3, inputs, outputs]`: for each of the 36 planes the product of transformed inputs and output gradients over
     /// a chunk of tiles after the other.
     func weightGradient(_ gradient: Tensor, _ x: Tensor, height: Int, width: Int, padding: Padding) -> Tensor {
-        let planes = Storage(count: 36 * (chunk + planeGap) * (inputs + outputs))
+        let kernel = ProductKernel.current
+        let panelWidth = kernel.panelWidth(columns: outputs)
+        func apart(_ count: Int) -> Int { PackedMatrix.count(rows: count, columns: outputs, panelWidth: panelWidth) + 16 * planeGap }
+        let planes = Storage(count: 36 * (chunk + planeGap) * inputs)
+        let slopes = Storage(count: 36 * apart(chunk))
         let products = Storage(count: 36 * weights)
         for first in stride(from: 0, to: tiles, by: chunk) {
             let count = min(chunk, tiles - first)
-            let apart = count + planeGap
-            let slopes = planes.pointer + 36 * apart * inputs
-            Parallel.forEachBlock(of: count, size: 16) { block in
+            let (inputsApart, slopesApart) = ((count + planeGap) * inputs, apart(count))
+            Parallel.forEachBlock(of: count, size: 8) { block in
                 let start = first + block.lowerBound
                 winograd_input(
-                    x.pointer, height, width, inputs, tileRows, tileColumns, start, block.count, padding.top, padding.left, apart,
+                    x.pointer, height, width, inputs, tileRows, tileColumns, start, block.count, padding.top, padding.left, count + planeGap,
                     planes.pointer + block.lowerBound * inputs)
                 winograd_output_gradient(
-                    gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, start, block.count, apart,
-                    slopes + block.lowerBound * outputs)
+                    gradient.pointer, outputHeight, outputWidth, outputs, tileRows, tileColumns, start, block.count, count, panelWidth, slopesApart,
+                    slopes.pointer + block.lowerBound * panelWidth)
             }
-            Parallel.forEach(36) { plane in
-                multiply(
-                    Matrix(pointer: planes.pointer + plane * apart * inputs, stride: inputs, isTransposed: true),
-                    Matrix(pointer: slopes + plane * apart * outputs, stride: outputs),
-                    into: Matrix(pointer: products.pointer + plane * weights, stride: outputs), m: inputs, n: outputs, k: count,
-                    beta: first == 0 ? 0 : 1)
+            let cut = ProductCut(m: inputs, n: outputs, k: count, batch: 36)
+            Parallel.forEach(36 * cut.count) { task in
+                let (plane, piece) = (task / cut.count, cut.piece(task % cut.count))
+                let start = piece.rows.lowerBound
+                PackedMatrix(rows: count, columns: outputs, kernel: kernel, storage: slopes, offset: plane * slopesApart).product(
+                    Matrix(pointer: planes.pointer + plane * inputsApart + start, stride: inputs, isTransposed: true),
+                    into: Matrix(pointer: products.pointer + plane * weights + start * outputs, stride: outputs), m: piece.rows.count,
+                    columns: piece.columns, accumulates: first > 0)
             }
         }
         let result = Tensor(uninitialized: [3, 3, inputs, outputs])
         Parallel.forEachBlock(of: weights, size: 4096) {
             winograd_weight_gradient(products.pointer, weights, $0.lowerBound, $0.count, result.pointer)
         }
-        withExtendedLifetime((planes, products)) {}
+        withExtendedLifetime((planes, slopes, products, x, gradient)) {}
         return result
     }
 }

@@ -8,13 +8,9 @@ extension GradientStore {
         let blocks = parameters.compactMap { self[$0] }.flatMap { gradient in
             stride(from: 0, to: gradient.count, by: elementwiseBlock).map { (gradient, $0, min(elementwiseBlock, gradient.count - $0)) }
         }
-        var squares = [Double](repeating: 0, count: blocks.count)
-        squares.withUnsafeMutableBufferPointer { squares in
-            nonisolated(unsafe) let squares = squares
-            Parallel.forEach(blocks.count) { index in
-                let (gradient, start, count) = blocks[index]
-                squares[index] = vector_dot(count, gradient.pointer + start, gradient.pointer + start)
-            }
+        let squares = Parallel.map(blocks.count) { index in
+            let (gradient, start, count) = blocks[index]
+            return vector_dot(count, gradient.pointer + start, gradient.pointer + start)
         }
         return Float(squares.reduce(0, +).squareRoot())
     }

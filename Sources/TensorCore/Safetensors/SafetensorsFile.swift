@@ -128,11 +128,14 @@ public struct SafetensorsFile: Sendable {
             _ = data[entry.range].copyBytes(to: buffer)
             if let base = buffer.baseAddress { convert(base) }
         }
+        func inBlocks(_ convert: (_ start: Int, _ count: Int) -> Void) {
+            Parallel.forEachBlock(of: count, size: elementwiseBlock) { convert($0.lowerBound, $0.count) }
+        }
         let target = result.pointer
         switch entry.type {
         case .float32: _ = data[entry.range].copyBytes(to: UnsafeMutableBufferPointer(start: target, count: count))
-        case .float16: read(UInt16.self) { convert_float16_to_float(count, $0, target) }
-        case .bfloat16: read(UInt16.self) { convert_bfloat16_to_float(count, $0, target) }
+        case .float16: read(UInt16.self) { source in inBlocks { convert_float16_to_float($1, source + $0, target + $0) } }
+        case .bfloat16: read(UInt16.self) { source in inBlocks { convert_bfloat16_to_float($1, source + $0, target + $0) } }
         case .float64: read(Double.self) { for index in 0..<count { target[index] = Float($0[index]) } }
         case .int64: read(Int64.self) { for index in 0..<count { target[index] = Float($0[index]) } }
         case .int32: read(Int32.self) { for index in 0..<count { target[index] = Float($0[index]) } }

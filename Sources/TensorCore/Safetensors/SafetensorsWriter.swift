@@ -30,7 +30,10 @@ public func writeSafetensors(
         for ((_, tensor), type) in zip(tensors, types) {
             if type == .float16 {
                 let halves = [UInt16](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
-                    convert_float_to_float16(tensor.count, tensor.pointer, buffer.baseAddress)
+                    nonisolated(unsafe) let target = buffer
+                    Parallel.forEachBlock(of: tensor.count, size: elementwiseBlock) { block in
+                        convert_float_to_float16(block.count, tensor.pointer + block.lowerBound, target.baseAddress.map { $0 + block.lowerBound })
+                    }
                     initialized = tensor.count
                 }
                 halves.withUnsafeBytes { data.append(contentsOf: $0) }

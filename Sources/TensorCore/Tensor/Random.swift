@@ -1,3 +1,4 @@
+import Groundwork
 import VectorKernels
 
 /// Random numbers by counter (Philox4x32-10, Salmon et al. 2011): element `i` of a stream depends on seed, stream and `i` alone,
@@ -39,7 +40,9 @@ public struct Random: Sendable, Codable, Equatable {
 
     private mutating func draw(_ shape: [Int], _ fill: (UInt64, UInt64, UInt64, Int, UnsafeMutablePointer<Float>?) -> Void) -> Tensor {
         let tensor = Tensor(uninitialized: shape)
-        fill(seed, stream, position, tensor.count, tensor.pointer)
+        Parallel.forEachBlock(of: tensor.count, size: elementwiseBlock) { block in
+            fill(seed, stream, position + UInt64(block.lowerBound), block.count, tensor.pointer + block.lowerBound)
+        }
         position += UInt64(tensor.count)
         return tensor
     }

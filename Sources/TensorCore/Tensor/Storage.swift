@@ -1,4 +1,5 @@
 import Foundation
+import Groundwork
 import Synchronization
 
 /// A 64-byte-aligned block of floats, shared by reference and returned to a pool when its last owner lets go.
@@ -13,9 +14,6 @@ package final class Storage: @unchecked Sendable {
         capacity = block.capacity
         pointer = block.pointer.assumingMemoryBound(to: Float.self)
     }
-
-    /// What was computed from these values alone and is worth keeping as long as they stay, such as transformed weights.
-    package let derived = Mutex<Storage?>(nil)
 
     deinit {
         StoragePool.give(UnsafeMutableRawPointer(pointer), capacity: capacity)
@@ -82,7 +80,14 @@ package enum StoragePool {
         #if os(Linux)
             if isLarge, let pointer { madvise(pointer, capacity, MADV_HUGEPAGE) }
         #endif
-        guard let pointer else { preconditionFailure("out of memory: \(capacity) bytes were asked for") }
+        guard let pointer else {
+            // No caller could go on: an end that says why, rather than a trap.
+            let failure = Failure(
+                .other, "out of memory", expected: "\(capacity >> 20) MiB at once", found: "\(usedBytes >> 20) MiB in use",
+                remedy: "work on smaller images, tiles or batches, or with more memory")
+            FileHandle.standardError.write(Data("error: \(failure)\n".utf8))
+            exit(1)
+        }
         return (pointer, capacity)
     }
 

@@ -12,6 +12,8 @@ public struct Tensor: Sendable {
     package private(set) var storage: Storage
     /// Where this value was recorded, if it was.
     package var node: Tape.Node?
+    /// Of a parameter's own value: what products make of it.
+    package var packedWeights: PackedWeights?
 
     /// A tensor whose values are undefined until written through ``pointer``.
     package init(uninitialized shape: [Int]) {
@@ -80,10 +82,10 @@ public struct Tensor: Sendable {
         return copy
     }
 
-    /// Makes sure that writing through ``pointer`` changes no other tensor.
+    /// Makes sure that writing through ``pointer`` changes no other tensor. What comes to stand there was not recorded.
     package mutating func makeUnique() {
         if !isKnownUniquelyReferenced(&storage) { storage = copied().storage }
-        storage.derived.withLock { $0 = nil }
+        (node, packedWeights) = (nil, nil)
     }
 
     /// Adds `other`, in place where nobody else holds the storage.
@@ -97,7 +99,11 @@ public struct Tensor: Sendable {
     }
 
     /// The extent of `axis`; negative axes count from the end.
-    public func extent(_ axis: Int) -> Int { shape[axis < 0 ? axis + shape.count : axis] }
+    public func extent(_ axis: Int) -> Int {
+        let index = axis < 0 ? axis + shape.count : axis
+        precondition(shape.indices.contains(index), "extent: axis \(axis) is not one of shape \(shape)")
+        return shape[index]
+    }
 }
 
 /// Elementwise loops hand out pieces of this many values: large enough to hide the hand-out, small enough for the cache.

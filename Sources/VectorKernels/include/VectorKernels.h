@@ -11,6 +11,21 @@
 // The processor's level of x86-64 (3: AVX2, 4: AVX-512), as the versions are chosen; 0 elsewhere. In `processor.c`.
 int instruction_set_level(void);
 
+// MARK: Matrix products, in `gemm.c`
+
+// The right-hand operand [k, n] stands in panels of `gemm_panel_width` columns, the last filled up with zeros: [panels, k, width]. `level` is at most
+// `instruction_set_level()`; panels for one level do not fit another.
+size_t gemm_panel_width(int level, size_t n);
+// Panels first ..< first + count of an operand of which k rows, from b on, are put at `panels`; `depth` is its number of rows in all. b is row-major with
+// `stride` between rows, or stored transposed.
+void gemm_pack(size_t k, size_t n, const float *b, size_t stride, int transposed, size_t width, size_t first, size_t count, size_t depth, float *panels);
+// c ← a·b + bias + residual, or c ← c + a·b if it accumulates, for a [m, k], row-major or stored transposed with `stride_a` between its rows in memory,
+// bias [n] and residual like c, `stride` between rows; either may be null. Of a cut over columns each piece must begin with a panel.
+void gemm(int level, size_t m, size_t n, size_t k, const float *a, size_t stride_a, int transposed, const float *panels, size_t panel_width,
+          const float *bias, const float *residual, int accumulates, float *c, size_t stride);
+// The same for few columns, of which panels would be mostly zeros: b [n, k], c [m, n].
+void gemm_narrow(size_t m, size_t n, size_t k, const float *a, size_t stride_a, const float *b, const float *bias, const float *residual, float *c);
+
 // MARK: Elementwise, in `elementwise.c`
 
 // out[i, j] = a[i·a_outer + j·a_inner] ∘ b[i·b_outer + j·b_inner]; inner strides are 0 or 1. out is contiguous.
@@ -56,9 +71,9 @@ void vector_sum_rows(size_t rows, size_t inner, const float *x, float *out);
 
 // MARK: Normalisation over channels-last rows, in `normalization.c`
 
-// sums[c] += Σ x[p, c], squares[c] += Σ x[p, c]²
+// sums[c] += Σ (x[p, c] − pivot[c]), squares[c] += Σ (x[p, c] − pivot[c])²
 void vector_channel_moments(size_t pixels, size_t channels, const float *x, const float *pivot, float *sums, float *squares);
-// sums[c] += Σ g[p, c], products[c] += Σ g[p, c]·x[p, c]
+// sums[c] += Σ g[p, c], products[c] += Σ g[p, c]·(x[p, c] − pivot[c])
 void vector_channel_products(size_t pixels, size_t channels, const float *g, const float *x, const float *pivot, float *sums, float *products);
 // out[p, c] = activation(x[p, c]·scale[c] + shift[c] + residual[p, c]); residual may be null.
 void vector_channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *out);
@@ -103,20 +118,28 @@ void image_gather_patches(const float *source, size_t source_height, size_t sour
 // The transpose of gathering: for the rows first ..< first + count of the inputs (over all images) the sums of what patches hold for each pixel.
 void image_sum_patches(const float *patches, size_t output_height, size_t output_width, size_t height, size_t width, size_t channels, size_t first,
                        size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top, ptrdiff_t padding_left, float *out);
-// The maximum of size × size windows, `stride` apart; choice holds which of a window's pixels it is, in reading order.
-void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *out, uint8_t *choice);
-// Adds to `out`.
-void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size, size_t stride, float *out);
-void image_upsample_nearest(const float *x, size_t height, size_t width, size_t channels, size_t scale, float *out);
-void image_upsample_nearest_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, float *out);
-// Bilinear interpolation with the corners' centres aligned, or else their edges; `out` of the gradient must hold zeros.
-void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, float *out);
-void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, float *out);
+// In what follows `first` and `count` are rows over all images, and `out` is where the first of them goes.
+// The maximum of size × size windows, `stride` apart, for rows of windows; choice holds which of a window's pixels it is, in reading order. NaN wins.
+void image_max_pool(const float *x, size_t height, size_t width, size_t channels, size_t size, size_t stride, size_t first, size_t count, float *out,
+                    uint8_t *choice);
+// For rows of the input.
+void image_max_pool_gradient(const float *gradient, const uint8_t *choice, size_t height, size_t width, size_t channels, size_t size, size_t stride,
+                             size_t first, size_t count, float *out);
+// For rows of the input, both.
+void image_upsample_nearest(const float *x, size_t width, size_t channels, size_t scale, size_t first, size_t count, float *out);
+void image_upsample_nearest_gradient(const float *gradient, size_t width, size_t channels, size_t scale, size_t first, size_t count, float *out);
+// Bilinear interpolation with the corners' centres aligned, or else their edges: for rows of the output, its gradient for rows of the input.
+void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, size_t first, size_t count,
+                             float *out);
+void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, size_t first,
+                                      size_t count, float *out);
 // out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] for rows of `inner`
 void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights, float *out);
-// [height, width, channels] → [height/factor, width/factor, channels·factor²] in PyTorch's channel order, and back
-void image_pixel_unshuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
-void image_pixel_shuffle(const float *x, size_t height, size_t width, size_t channels, size_t factor, float *out);
+// [rows, width, channels] → [rows/factor, width/factor, channels·factor²] in PyTorch's channel order, for rows of the result; and back, for rows of x.
+void image_pixel_unshuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
+void image_pixel_shuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
+// out[j·out_stride + i] = x[i·stride + j]
+void image_transpose(size_t rows, size_t columns, const float *x, size_t stride, float *out, size_t out_stride);
 
 // MARK: Winograd's convolution F(4 × 4, 3 × 3), in `winograd.c`
 
@@ -129,11 +152,15 @@ void winograd_input(const float *x, size_t height, size_t width, size_t channels
 // To the 4 × 4 outputs of each tile, plus `bias` and `residual` (shaped as `out`), either of which may be null.
 void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
                      size_t plane_tiles, const float *bias, const float *residual, float *out);
-// The transpose of the above: from the outputs' gradient.
+// The transpose of the above, from the outputs' gradient, to a right-hand operand of products over `panel_tiles` tiles: `planes` is the part from the first
+// tile on of [36, panels, panel_tiles, panel_width], `plane` apart.
 void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                              size_t count, size_t plane_tiles, float *planes);
-// [9, count] → [36, count] for the elements first ..< first + part, the taps in reversed order if `reversed`; and the transpose.
-void winograd_weight(const float *weight, size_t count, size_t first, size_t part, int reversed, float *planes);
+                              size_t count, size_t panel_tiles, size_t panel_width, size_t plane, float *planes);
+// [9, inputs, outputs] → 36 right-hand operands [inputs, outputs] in panels, for the inputs first ..< first + count.
+void winograd_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes);
+// The same with the taps in reversed order and inputs and outputs in each other's place: 36 operands [outputs, inputs], for the outputs first ..< first + count.
+void winograd_reversed_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes);
+// [36, count] → [9, count] for the elements first ..< first + part: the transpose of the weights' transform.
 void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient);
 
 // MARK: Optimisation, in `optimizers.c`

@@ -15,7 +15,7 @@ package struct DoubleMatrix: Sendable {
     /// selfᵀ·other, `[columns, other's columns]`, on the calling thread.
     package func transposedProduct(_ other: DoubleMatrix) -> DoubleMatrix {
         precondition(rows == other.rows, "transposedProduct: \(rows) and \(other.rows) rows")
-        singleThreaded
+        OpenBLAS.prepare()
         let product = [Double](unsafeUninitializedCapacity: columns * other.columns) { buffer, initialized in
             cblas_dgemm(
                 CblasColMajor, CblasTrans, CblasNoTrans, blasint(columns), blasint(other.columns), blasint(rows), 1, values, blasint(rows),
@@ -63,7 +63,7 @@ package struct DoubleMatrix: Sendable {
     private static func withWorkspace(
         _ routine: (_ work: UnsafeMutablePointer<Double>, _ size: UnsafePointer<blasint>, _ info: UnsafeMutablePointer<blasint>) -> Void
     ) -> blasint {
-        singleThreaded
+        OpenBLAS.prepare()
         var (wanted, size, info) = (0.0, blasint(-1), blasint(0))
         routine(&wanted, &size, &info)
         guard info == 0 else { return info }

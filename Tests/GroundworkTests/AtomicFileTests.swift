@@ -1,0 +1,54 @@
+import Foundation
+import Groundwork
+import Testing
+
+@Suite struct AtomicFileTests {
+    private func withFolder(_ body: (URL) throws -> Void) throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sr-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try body(folder)
+    }
+
+    @Test func theWholeFileOrNone() throws {
+        try withFolder { folder in
+            let file = folder.appendingPathComponent("a.txt")
+            try writeAtomically("one", to: file)
+            struct Stop: Error {}
+            #expect(throws: Stop.self) {
+                try writeAtomically(to: file) { temporary in
+                    try Data("two".utf8).write(to: temporary)
+                    throw Stop()
+                }
+            }
+            #expect(try String(contentsOf: file, encoding: .utf8) == "one")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.txt"])
+        }
+    }
+
+    /// Two writers of one file at a time have temporary files of their own.
+    @Test func writersDoNotShareATemporaryFile() throws {
+        try withFolder { folder in
+            let file = folder.appendingPathComponent("a.txt")
+            try writeAtomically(to: file) { outer in
+                try Data("outer".utf8).write(to: outer)
+                try writeAtomically("inner", to: file)
+                #expect(try String(contentsOf: outer, encoding: .utf8) == "outer")
+            }
+            #expect(try String(contentsOf: file, encoding: .utf8) == "outer")
+        }
+    }
+
+    @Test func failuresSayWhy() throws {
+        try withFolder { folder in
+            let missing = folder.appendingPathComponent("missing/a.txt")
+            do {
+                try writeAtomically("one", to: missing)
+                Issue.record("written to a folder that does not exist")
+            } catch let failure as Failure {
+                #expect(failure.category == .cannotWrite)
+                #expect(failure.found == "No such file or directory")
+            }
+        }
+    }
+}
