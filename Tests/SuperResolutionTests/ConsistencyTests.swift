@@ -39,7 +39,8 @@ import Testing
         let truth = MetricFixture.spots(width: 128, height: 96)
         let noise = MetricFixture.noise(width: 32, height: 24)
         let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
-        let low = truth.blurred(deviation: 6.6 / (8 * log(2.0)).squareRoot()).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y] }
+        let low = truth.blurred(deviation: 6.6 / (8 * log(2.0)).squareRoot()).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y]
+        }
         let prediction = low.bicubic(by: 4)
         func error(_ image: Image, _ truth: Image) -> Double {
             (zip(image.pixels, truth.pixels).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) } / Double(truth.pixels.count)).squareRoot()

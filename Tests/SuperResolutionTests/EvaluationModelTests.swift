@@ -89,7 +89,8 @@ import Testing
                 let found = try outcome.scores().filter { $0["model"] == "bicubic-consistent" }.map { Double($0["psnr"] ?? "") }
                 let direct = try (expected[consistency] ?? []).map { image in
                     try Score.rows(
-                        model: "", file: "", samples: [image], truth: Truth(field), groups: MetricGroup.all.named(["psnr"]), options: EvaluationOptions()
+                        model: "", file: "", samples: [image], truth: Truth(field), groups: MetricGroup.all.named(["psnr"]),
+                        options: EvaluationOptions()
                     )[0].values["psnr"]
                 }
                 #expect(found.count == direct.count && zip(found, direct).allSatisfy { abs(($0 ?? 0) - ($1 ?? 1)) < 1e-6 }, "\(consistency)")
@@ -106,7 +107,8 @@ import Testing
             ])
         let figures = [
             "box-plots", "calibration", "errors-by-field", "errors-by-mu", "field-histogram", "fourier-amplitude", "learning-curves",
-            "radial-spectra", "rank-histogram", "side-by-side-1", "side-by-side-2", "uncertainty-1-5", "uncertainty-1-6", "uncertainty-2-5", "uncertainty-2-6",
+            "radial-spectra", "rank-histogram", "side-by-side-1", "side-by-side-2", "uncertainty-1-5", "uncertainty-1-6", "uncertainty-2-5",
+            "uncertainty-2-6",
         ]
         #expect(try outcome.names(in: "figures") == figures.flatMap { ["\($0).pdf", "\($0).png"] })
         for (ending, begin) in [("png", [UInt8(0x89)] + Array("PNG".utf8)), ("pdf", Array("%PDF".utf8))] {

@@ -98,7 +98,9 @@ import Testing
         let other = MetricFixture.noise(width: 16, height: 12, seed: 9).transformed { _, _, value in 300 * value }
         let details = [
             zip(ensemble.sample(0).pixels, kriging().estimate(from: low).pixels).map { Double($0 - $1) },
-            zip(try KrigingEnsemble(kriging(), from: other, seed: 1).sample(0).pixels, kriging().estimate(from: other).pixels).map { Double($0 - $1) },
+            zip(try KrigingEnsemble(kriging(), from: other, seed: 1).sample(0).pixels, kriging().estimate(from: other).pixels).map {
+                Double($0 - $1)
+            },
         ]
         func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
         let correlation = product(details[0], details[1]) / (product(details[0], details[0]) * product(details[1], details[1])).squareRoot()
@@ -128,7 +130,8 @@ import Testing
         let truth = Image(width: width, height: height, pixels: values.map { Float($0) })
         let deviation = blur / (8 * log(2.0)).squareRoot()
         let deviates = random.normal([height / 4, width / 4]).values
-        let low = truth.blurred(deviation: deviation).blockMean(by: 4).transformed { x, y, value in value + Float(noise) * deviates[y * width / 4 + x] }
+        let low = truth.blurred(deviation: deviation).blockMean(by: 4).transformed { x, y, value in value + Float(noise) * deviates[y * width / 4 + x]
+        }
         let kriging = kriging(blur: blur, noise: noise)
         let estimate = kriging.estimate(from: low)
         let ensemble = try KrigingEnsemble(kriging, from: low, seed: 1)

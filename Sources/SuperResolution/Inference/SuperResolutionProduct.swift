@@ -98,7 +98,7 @@ public struct SuperResolutionProduct {
     ) throws -> Result {
         let (low, part) = try prepared(input, options)
         var settings = options.resolver
-        settings.observation = options.consistency.observation(Self.observation(of: low, options))
+        settings.observation = options.consistency.observation(observation(of: low, options))
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
@@ -126,10 +126,11 @@ public struct SuperResolutionProduct {
     }
 
     /// How the input came about.
-    private static func observation(of low: Magnetogram, _ options: Options) -> LinearObservation {
+    private func observation(of low: Magnetogram, _ options: Options) -> LinearObservation {
         guard low.instrument == .mdi else { return .exact }
         return .mdi(
-            interval: low.header.real("INTERVAL"), factor: options.mdiFactor, arcsecPerPixel: (low.arcsecPerPixel ?? assumedScale) / 4)
+            interval: low.header.real("INTERVAL"), factor: options.mdiFactor,
+            arcsecPerPixel: (low.arcsecPerPixel ?? Self.assumedScale) / Double(model.scale))
     }
 
     /// What parts fine from coarse structure of the result.
