@@ -107,13 +107,16 @@ def estimate(low, table, transfer=None, variance=0.0, factor=FACTOR):
         # Frequencies that the sampling of block means does not tell apart.
         return values.reshape(factor, double.shape[0], factor, double.shape[1]).sum((0, 2))
 
-    total = folded(s * np.abs(gain) ** 2) / factor**2 + variance
+    total = folded(s * np.abs(gain) ** 2) / factor**2
+    # The mean of the field is kept as it is.
+    total.flat[1:] += variance
     coefficients = np.tile(np.fft.fft2(double) / total, (factor, factor)) * s * gain.conj()
     return np.fft.ifft2(coefficients).real[: height // 2, : width // 2]
 
 
-# What block means leave out of a field has about this mean square in a block, in Gauss^2: FLOOR + SLOPE times the variance of the block means about it.
-FLOOR, SLOPE = 11.4, 0.34
+# What block means leave out of a block of a field has about the mean square FLOOR + SLOPE v / sqrt(1 + v / TURN), in Gauss^2, where v is the variance of the
+# block means about it.
+FLOOR, SLOPE, TURN = 10.1, 0.433, 4370
 # Noise matters the less the stronger the field varies: estimates for fields of these standard deviations, in units of the spectrum's, are blended.
 LEVELS = 4.0 ** np.arange(-1.5, 2)
 
@@ -144,8 +147,12 @@ def neighbourhood_variance(low):
     return np.maximum(square / count - (mean / count) ** 2, 0)
 
 
+def left_out(v, floor=FLOOR, slope=SLOPE, turn=TURN):
+    return floor + slope * v / np.sqrt(1 + v / turn)
+
+
 def amplitude(low, table, variance=0.0):
-    return np.sqrt(FLOOR + SLOPE * np.maximum(neighbourhood_variance(low) - variance, 0)) / unresolved(table)
+    return np.sqrt(left_out(np.maximum(neighbourhood_variance(low) - variance, 0))) / unresolved(table)
 
 
 def upsampled(low, factor=FACTOR, a=-0.75):
@@ -210,11 +217,11 @@ def measure(folders):
     v, e = np.concatenate(variances), np.concatenate(squares)
 
     def unlikelihood(p):
-        model = np.exp(p[0]) + np.exp(p[1]) * v
+        model = left_out(v, *np.exp(p))
         return np.mean(np.log(model) + e / model)
 
-    fit = np.exp(minimize(unlikelihood, np.log([10, 0.3]), method="Nelder-Mead").x)
-    print(f"mean square left out: {fit[0]:.3g} G^2 + {fit[1]:.3g} v; of the spectrum's field: {unresolved(table) ** 2:.4g} G^2")
+    fit = np.exp(minimize(unlikelihood, np.log([10, 0.3, 1e4]), method="Nelder-Mead").x)
+    print(f"mean square left out: {fit[0]:.3g} G^2 + {fit[1]:.3g} v / sqrt(1 + v / {fit[2]:.3g} G^2); of the spectrum's field: {unresolved(table) ** 2:.4g} G^2")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main(out):
         "localHoled": rows(local_estimate(holed, table, transfer, noise**2) * beside_holes),
         "consistent": rows(consistent(prediction, low, table)),
         "consistentBySeen": rows(consistent(prediction, seen, table, transfer, noise**2)),
-        "spectrum": [float(f"{v:.9g}") for v in spectrum([truth, prediction[:17, :30], low])],
+        "spectrum": [float(f"{v:.9g}") for v in spectrum([truth, truth[:17, :30], low])],
         "truth": rows(truth),
     }
     (out / "kriging.json").write_text(json.dumps(fixture, separators=(",", ":")).replace('],"', '],\n"') + "\n")

@@ -34,10 +34,11 @@ import Testing
         #expect(prediction.consistent(with: prediction.blockMean(by: 4)) == prediction)
     }
 
-    /// What a model makes of noisy input as if it were exact comes nearer to the truth, in block means too; exactness would not.
-    @Test func noiseIsNotHeldTo() {
-        let truth = MetricFixture.spots(width: 128, height: 96)
-        let noise = MetricFixture.noise(width: 32, height: 24)
+    /// What a model makes of blurred and noisy input as if it were exact comes nearer to the truth, in block means too, as it would not by exactness.
+    @Test func blurAndNoiseAreNotHeldTo() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/SolarImage/pair-1-hmi.fits")
+        let truth = try Magnetogram(reading: file).image
+        let noise = MetricFixture.noise(width: 64, height: 64)
         let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
         let low = truth.blurred(deviation: 6.6 / (8 * log(2.0)).squareRoot()).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y]
         }

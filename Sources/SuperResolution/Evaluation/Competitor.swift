@@ -120,16 +120,16 @@ struct Competitor {
         of truth: Truth, map: URL, observation: LinearObservation, count: Int, options: SuperResolver.Options, isCancelled: () -> Bool
     ) throws -> [Image] {
         let low = truth.lowResolution
+        let kriging = Kriging(observation, spectrum: .activeRegions, factor: truth.factor)
         switch source {
         case .nearest: return [low.replicated(by: truth.factor)]
         case .bicubic: return [low.bicubic(by: truth.factor)]
         case .bicubicConsistent:
             let enlarged = low.bicubic(by: truth.factor)
             return [options.observation.map { enlarged.consistent(with: low, by: $0, factor: truth.factor) } ?? enlarged]
-        case .kriging: return [Kriging(observation, spectrum: .activeRegions, factor: truth.factor).estimate(from: low)]
+        case .kriging: return [kriging.estimate(from: low)]
         case .krigingEnsemble:
-            let ensemble = try KrigingEnsemble(
-                Kriging(observation, spectrum: .activeRegions, factor: truth.factor), from: low, seed: options.seed)
+            let ensemble = try KrigingEnsemble(kriging, from: low, seed: options.seed)
             return (0..<count).map { ensemble.sample($0) }
         case .autoencoder(let model): return [try model.reconstruct(truth.field, isCancelled: isCancelled)]
         case .superResolution(let resolver):

@@ -11,7 +11,7 @@ public enum Consistency: String, Sendable, Codable, CaseIterable {
 
     /// What the input is held to be; nil if it does not matter.
     /// - Parameter known: what is known of it.
-    func observation(_ known: LinearObservation) -> LinearObservation? {
+    package func observation(_ known: LinearObservation) -> LinearObservation? {
         switch self {
         case .auto: known
         case .off: nil

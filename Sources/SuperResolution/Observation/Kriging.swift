@@ -11,7 +11,7 @@ import SolarImage
 /// of the means and one of the field, 8 bytes a pixel: 128 MiB for 4096².
 ///
 /// Where there is noise its weight depends on how strongly the field varies, which differs by a factor of a hundred between quiet Sun and spots: S stands for
-/// a region as a whole. The field about a pixel is taken to be m times as strong as S has it, with m from the variance of low resolution there; an estimate
+/// a region as a whole. The mean aside, which is kept, the field about a pixel is taken to be m times as strong as S has it, with m from the variance of low resolution there; an estimate
 /// of m² S from noise R is one of S from noise R/m².
 package struct Kriging: Sendable {
     package let observation: LinearObservation
@@ -124,7 +124,8 @@ package struct Kriging: Sendable {
         result.withUnsafeMutableBufferPointer { result in
             low.withUnsafeBufferPointer { low in
                 forEachCoefficient(width: width, height: height) { coefficient, places, gains, powers in
-                    var total = variance
+                    // The mean of the field is kept as it is.
+                    var total = coefficient == 0 ? 0 : variance
                     for index in places.indices { total += powers[index] * gains[index] * gains[index] }
                     // Optics may leave nothing of a coefficient.
                     let weight = total > 0 ? low[coefficient] / total : 0
@@ -152,9 +153,10 @@ package struct Kriging: Sendable {
 
     // MARK: - Strength
 
-    /// Mean square, in Gauss², of what block means leave out of a block: `floor` + `slope` times the variance of the block means of the 3 × 3 blocks about
-    /// it. Measured on the maps of ``FieldSpectrum/activeRegions`` by `Scripts/kriging.py`.
-    private static let (floor, slope) = (11.4, 0.34)
+    /// Mean square, in Gauss², of what block means leave out of a block, by the variance v of the block means of the 3 × 3 blocks about it: a floor, then
+    /// as v, in the strongest fields as √v. Measured on the maps of ``FieldSpectrum/activeRegions`` by `Scripts/kriging.py`.
+    package static func unresolvedVariance(about v: Double) -> Double { 10.1 + 0.433 * v / (1 + v / 4370).squareRoot() }
+
     /// The strengths m for which estimates are made; those between, in logarithm, are mixed of the two next to them.
     private static let levels = (0..<4).map { exp2(2 * Double($0) - 3) }
 
@@ -162,7 +164,7 @@ package struct Kriging: Sendable {
     func strengths(of low: Image) -> [Double] {
         let left = unresolvedDeviation
         let noise = observation.noise * observation.noise
-        return low.neighbourhoodVariance().map { (Self.floor + Self.slope * max(0, $0 - noise)).squareRoot() / left }
+        return low.neighbourhoodVariance().map { Self.unresolvedVariance(about: max(0, $0 - noise)).squareRoot() / left }
     }
 
     /// The standard deviation, in Gauss, of what exact block means leave out of a field of this spectrum, here of 64 × 64 blocks.
@@ -221,7 +223,7 @@ package struct Kriging: Sendable {
 
 extension Image {
     /// The variance in Gauss² of the finite pixels among the 3 × 3 about each pixel, by their number; 0 where there are none.
-    func neighbourhoodVariance() -> [Double] {
+    package func neighbourhoodVariance() -> [Double] {
         var result = [Double](repeating: 0, count: pixels.count)
         for y in 0..<height {
             for x in 0..<width {
