@@ -195,9 +195,9 @@ import Testing
             let collection = try TrainingExample.collection(folder)
             let spectrum = try #require(try collection.spectrum(seed: 1))
             #expect(try collection.spectrum(seed: 1) == spectrum)
-            // Drawn of whole maps, which for maps of 96 × 80 pixels are squares of 80.
+            // Of maps of 96 × 80 pixels squares of 80. What lies beyond are the folds at the borders, of which squares have others: the field is smooth.
             let whole = try #require(FieldSpectrum(of: (0..<3).map { TrainingExample.field(width: 96, height: 80, seed: UInt64($0 + 1)) }))
-            for index in 20..<30 { #expect(abs(log2(spectrum.power[index] / whole.power[index])) < 0.5, "\(index)") }
+            for index in 12..<26 { #expect(abs(log2(spectrum.power[index] / whole.power[index])) < 0.6, "\(index)") }
         }
     }
 }
