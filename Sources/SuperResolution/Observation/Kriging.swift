@@ -11,8 +11,8 @@ import SolarImage
 /// of the means and one of the field, 8 bytes a pixel: 128 MiB for 4096².
 ///
 /// Where there is noise its weight depends on how strongly the field varies, which differs by a factor of a hundred between quiet Sun and spots: S stands for
-/// a region as a whole. The mean aside, which is kept, the field about a pixel is taken to be m times as strong as S has it, with m from the variance of low resolution there; an estimate
-/// of m² S from noise R is one of S from noise R/m².
+/// a region as a whole. The field about a pixel is taken to be m times as strong as S has it, with m from the variance of low resolution there; an estimate
+/// of m² S from noise R is one of S from noise R/m². The mean is kept as it is, whatever the noise.
 package struct Kriging: Sendable {
     package let observation: LinearObservation
     package let spectrum: FieldSpectrum
@@ -28,25 +28,14 @@ package struct Kriging: Sendable {
 
     /// The estimate in Gauss, `factor` times as large; NaN counts as 0, and pixels inside a NaN pixel are NaN again.
     package func estimate(from low: Image) -> Image {
-        let coefficients = self.coefficients(of: low)
+        var coefficients = low.pixels.map { $0.isFinite ? Double($0) : 0 }
+        CosineTransform.forward(&coefficients, width: low.width, height: low.height)
         let field = blended(over: low) { strength in
-            var field = self.spread(coefficients, width: low.width, height: low.height, strength: strength)
+            var field = spread(coefficients, width: low.width, height: low.height, strength: strength)
             CosineTransform.inverse(&field, width: low.width * factor, height: low.height * factor)
             return field
         }
-        return image(field, under: low)
-    }
-
-    /// The cosine coefficients of a low-resolution field, NaN as 0.
-    func coefficients(of low: Image) -> [Double] {
-        var values = low.pixels.map { $0.isFinite ? Double($0) : 0 }
-        CosineTransform.forward(&values, width: low.width, height: low.height)
-        return values
-    }
-
-    /// Values as an image, NaN inside the pixels where low resolution is.
-    func image(_ values: [Double], under low: Image) -> Image {
-        var image = Image(width: low.width * factor, height: low.height * factor, pixels: values.map { Float($0) })
+        var image = Image(width: low.width * factor, height: low.height * factor, pixels: field.map { Float($0) })
         image.mask(whereEmpty: low, factor: factor)
         return image
     }
@@ -124,7 +113,7 @@ package struct Kriging: Sendable {
         result.withUnsafeMutableBufferPointer { result in
             low.withUnsafeBufferPointer { low in
                 forEachCoefficient(width: width, height: height) { coefficient, places, gains, powers in
-                    // The mean of the field is kept as it is.
+                    // Of the mean of the field nothing is held back.
                     var total = coefficient == 0 ? 0 : variance
                     for index in places.indices { total += powers[index] * gains[index] * gains[index] }
                     // Optics may leave nothing of a coefficient.
