@@ -35,7 +35,7 @@ package struct Kriging: Sendable {
             CosineTransform.inverse(&field, width: low.width * factor, height: low.height * factor)
             return field
         }
-        var image = Image(width: low.width * factor, height: low.height * factor, pixels: field.map { Float($0) })
+        var image = Image(width: low.width * factor, height: low.height * factor, pixels: field)
         image.mask(whereEmpty: low, factor: factor)
         return image
     }
@@ -187,12 +187,12 @@ package struct Kriging: Sendable {
     }
 
     /// A field mixed, pixel by pixel, of those for the strengths on either side of the strength there; without noise the same for any.
-    func blended(over low: Image, _ field: (_ strength: Double) -> [Double]) -> [Double] {
-        guard observation.noise > 0 else { return field(1) }
+    func blended(over low: Image, _ field: (_ strength: Double) -> [Double]) -> [Float] {
+        guard observation.noise > 0 else { return field(1).map { Float($0) } }
         let last = Double(Self.levels.count - 1)
         let places = strengths(of: low).map { min(max(log2($0 / Self.levels[0]) / 2, 0), last) }
         let (least, most) = (places.min() ?? 0, places.max() ?? 0)
-        var result = [Double](repeating: 0, count: places.count * factor * factor)
+        var result = [Float](repeating: 0, count: places.count * factor * factor)
         for (index, strength) in Self.levels.enumerated() where Double(index) > least - 1 && Double(index) < most + 1 {
             let part = field(strength)
             result.withUnsafeMutableBufferPointer { result in
@@ -200,7 +200,7 @@ package struct Kriging: Sendable {
                     BicubicUpsampling(scale: factor).forEachRow(of: places, width: low.width, height: low.height) { y, row in
                         for (x, place) in row.enumerated() {
                             let weight = 1 - abs(min(max(place, least), most) - Double(index))
-                            if weight > 0 { result[y * row.count + x] += weight * part[y * row.count + x] }
+                            if weight > 0 { result[y * row.count + x] += Float(weight * part[y * row.count + x]) }
                         }
                     }
                 }

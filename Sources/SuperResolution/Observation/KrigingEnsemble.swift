@@ -54,7 +54,7 @@ package struct KrigingEnsemble {
         sample.pixels.withUnsafeMutableBufferPointer { pixels in
             error.withUnsafeBufferPointer { error in
                 BicubicUpsampling(scale: factor).forEachRow(of: strengths, width: columns, height: rows) { y, row in
-                    for (x, strength) in row.enumerated() { pixels[y * row.count + x] += Float(exp2(strength) * error[y * row.count + x]) }
+                    for (x, strength) in row.enumerated() { pixels[y * row.count + x] += Float(exp2(strength)) * error[y * row.count + x] }
                 }
             }
         }
