@@ -10,9 +10,9 @@ struct Evaluate: ParsableCommand {
         abstract: "Score models against the truth.",
         discussion: """
             DATA is a folder of high-resolution FITS maps (of a prepared folder its test part), degraded here by 4 × 4 block means, or of pairs with an \
-            extension LR. Every model, and the baselines nearest, bicubic and bicubic-consistent, are scored on the same maps; an autoencoder by its \
-            reconstruction. With --predictions and --references what another program made is scored instead, in Gauss, NAME.fits or NAME_sr.fits against \
-            NAME.fits.
+            extension LR. Every model, and the baselines nearest, bicubic, bicubic-consistent and kriging, are scored on the same maps; beside \
+            ensembles also kriging-ensemble, the null model of uncertainty; an autoencoder by its reconstruction. With --predictions and --references \
+            what another program made is scored instead, in Gauss, NAME.fits or NAME_sr.fits against NAME.fits.
 
             Prints the table and how sure the differences from the first model are; writes report.html with all tables and figures, report.json, \
             table.md, .csv and .tex, differences.md, .csv and .tex, per-image.csv, curves.csv, and the figures as PNG and PDF. Scores are kept in \
@@ -53,8 +53,8 @@ struct Evaluate: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
-    @Option(help: "Keep the input's block means: exact, off, or auto (exact, but of pairs half the correction).")
-    var consistency = SuperResolutionProduct.Consistency.auto
+    @Option(help: "Hold results to their input: exact (its block means), off, or auto (exact; of pairs what MDI's blur and noise let it tell).")
+    var consistency = Consistency.auto
 
     @Option(
         help: ArgumentHelp(

@@ -5,7 +5,7 @@ import Logging
 import SolarImage
 import SuperResolution
 
-extension SuperResolutionProduct.Consistency: ExpressibleByArgument {}
+extension Consistency: ExpressibleByArgument {}
 
 /// Which image is in the primary unit.
 enum PrimaryImage: String, CaseIterable, ExpressibleByArgument { case sample, mean }
@@ -64,8 +64,8 @@ struct Infer: ParsableCommand {
     @Option(help: "Input pixels that neighbouring tiles share.")
     var overlap = 16
 
-    @Option(help: "Keep the input's block means: exact, off, or auto (exact, but for MDI half the correction).")
-    var consistency = SuperResolutionProduct.Consistency.auto
+    @Option(help: "Hold the result to the input: exact (its block means), off, or auto (exact; for MDI what its blur and noise let it tell).")
+    var consistency = Consistency.auto
 
     @Option(help: "MDI fields are divided by this first, to be on HMI's scale (1.4: Liu et al. 2012).")
     var mdiFactor = 1.4

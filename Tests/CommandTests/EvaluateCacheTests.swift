@@ -62,7 +62,7 @@ import Testing
             // Its scores and its picture.
             #expect(keptAfter.count == kept.count + 2)
             #expect(kept.allSatisfy { keptAfter[$0.key] == $0.value }, "an entry was written again")
-            #expect(after.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "ldm", "autoencoder"])
+            #expect(after.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "kriging", "ldm", "autoencoder"])
             for name in before.models.map(\.name) {
                 for key in ["psnr", "seconds_per_sample"] {
                     let mean = try #require(before.mean(name, key))

@@ -4,7 +4,7 @@ import Testing
 
 /// `sr evaluate` and `sr models` as a user runs them.
 @Suite struct EvaluateCommandTests {
-    private static let names = ["nearest", "bicubic", "bicubic-consistent", "ldm", "autoencoder"]
+    private static let names = ["nearest", "bicubic", "bicubic-consistent", "kriging", "kriging-ensemble", "ldm", "autoencoder"]
 
     private static let folder = FileManager.default.temporaryDirectory
         .appendingPathComponent("sr-evaluation-\(ProcessInfo.processInfo.processIdentifier)")
@@ -26,14 +26,16 @@ import Testing
         let lines = result.output.split(separator: "\n")
         #expect(lines.first?.split(separator: " ").map(String.init) == Self.names, "\(result)")
         #expect(lines.dropFirst().first?.hasPrefix("PSNR (dB)") == true && lines[1].contains("±"), "\(result)")
-        #expect(lines.contains { $0.hasPrefix("Difference from ldm") || $0.hasPrefix("Each model minus ldm") }, "\(result)")
+        // Seven columns are too wide for a terminal.
+        #expect(lines.contains { $0.hasPrefix("The differences from ldm") && $0.contains("differences.md") }, "\(result)")
 
         let report = try ReportFile(in: Self.folder)
         #expect(report.models.map(\.name) == Self.names)
-        #expect(report.models.map { $0.digest?.count } == [nil, nil, nil, 64, 64])
+        #expect(report.models.map { $0.digest?.count } == [nil, nil, nil, nil, nil, 64, 64])
         #expect(report.data.maps == 3 && report.data.samples == 2)
         #expect(report.options.samples == 2 && report.options.steps == 2 && report.options.seed == 4)
         #expect(report.options.sampler == "dpm-solver++" && report.options.eta == nil)
+        let ensembles = ["kriging-ensemble", "ldm"]
         for model in report.models {
             for key in [
                 "psnr", "ssim", "lpips", "unsigned_flux_error", "net_flux_error", "ar_size_error", "power_ratio_nyquist", "power_ratio_2arcsec",
@@ -41,22 +43,22 @@ import Testing
             ] { #expect(model.metrics[key]?.n == 3, "\(model.name), \(key)") }
             // Each set of samples is compared with the truths.
             let distance = model.metrics["frechet"]
-            #expect(distance?.n == (model.name == "ldm" ? 2 : 1) && distance?.featureSpace?.hasPrefix("AlexNet") == true, "\(model.name)")
-            #expect((distance?.mean ?? -1) >= 0 && (model.metrics["crps"] != nil) == (model.name == "ldm"), "\(model.name)")
+            #expect(distance?.n == (ensembles.contains(model.name) ? 2 : 1) && distance?.featureSpace?.hasPrefix("AlexNet") == true, "\(model.name)")
+            #expect((distance?.mean ?? -1) >= 0 && (model.metrics["crps"] != nil) == ensembles.contains(model.name), "\(model.name)")
             #expect((model.metrics["training_hours"] != nil) == (model.digest != nil), "\(model.name)")
         }
         let psnr = Self.names.compactMap { report.mean($0, "psnr") }
-        #expect(psnr.count == 5 && psnr[0] < psnr[2], "bicubic-consistent should be nearer to a smooth truth than nearest: \(psnr)")
+        #expect(psnr.count == 7 && psnr[0] < psnr[2], "bicubic-consistent should be nearer to a smooth truth than nearest: \(psnr)")
         #expect((report.mean("nearest", "frechet") ?? 0) > 0 && report.warnings.contains { $0.contains("3 maps in 256 dimensions") })
-        let statement = try #require(report.statements.first)
-        #expect(report.statements.count == 1 && statement.hasPrefix("ldm: ") && result.output.contains(statement), "\(report.statements)")
+        let statement = try #require(report.statements.last)
+        #expect(report.statements.count == 2 && statement.hasPrefix("ldm: ") && result.output.contains(statement), "\(report.statements)")
     }
 
     @Test func everySampleHasALine() throws {
         _ = try Self.whole.get()
         let lines = try String(contentsOf: Self.folder.appendingPathComponent("per-image.csv"), encoding: .utf8).split(separator: "\n")
-        // Of each map three baselines, two samples and both as an ensemble, and the autoencoder.
-        #expect(lines.count == 1 + 3 * (3 + 2 + 1 + 1) && lines[0].hasPrefix("model,file,region,grid,width,height,sample,psnr"))
+        // Of each map four baselines, two samples and both as an ensemble twice, and the autoencoder.
+        #expect(lines.count == 1 + 3 * (4 + 3 + 3 + 1) && lines[0].hasPrefix("model,file,region,grid,width,height,sample,psnr"))
         #expect(lines[1].hasPrefix("nearest,map1.fits,HARP 1,CCD,64,64,1,"))
         for sample in ["1", "2", ""] { #expect(lines.contains { $0.hasPrefix("ldm,map3.fits,HARP 3,CCD,64,64,\(sample),") }, "\(sample)") }
     }
@@ -74,7 +76,7 @@ import Testing
         func stems(_ ending: String) -> Set<String> { Set(figures.filter { $0.hasSuffix(ending) }.map { String($0.dropLast(ending.count)) }) }
         let expected: Set = [
             "box-plots", "calibration", "errors-by-field", "field-histogram", "fourier-amplitude", "learning-curves", "radial-spectra",
-            "rank-histogram", "side-by-side-1", "side-by-side-2", "side-by-side-3", "uncertainty-1-4", "uncertainty-2-4", "uncertainty-3-4",
+            "rank-histogram", "side-by-side-1", "side-by-side-2", "side-by-side-3", "uncertainty-1-5", "uncertainty-2-5", "uncertainty-3-6",
         ]
         #expect(stems(".png").isSuperset(of: expected), "\(expected.subtracting(stems(".png")).sorted())")
         #expect(stems(".png") == stems(".pdf") && figures.count == 2 * stems(".png").count, "\(figures)")
@@ -161,8 +163,8 @@ import Testing
             #expect(result.status == 0, "\(result)")
             let report = try ReportFile(in: folder)
             let names = report.models.map(\.name)
-            #expect(names.count == 5 && Set(names).count == 5 && names.dropFirst(3).allSatisfy { $0.hasPrefix("x") }, "\(names)")
-            let psnr = names.dropFirst(3).compactMap { report.mean($0, "psnr") }
+            #expect(names.count == 6 && Set(names).count == 6 && names.dropFirst(4).allSatisfy { $0.hasPrefix("x") }, "\(names)")
+            let psnr = names.dropFirst(4).compactMap { report.mean($0, "psnr") }
             #expect(psnr.count == 2 && Set(psnr).count == 1, "\(psnr)")
         }
     }
@@ -179,7 +181,7 @@ import Testing
             #expect(result.status == 65 && result.output.contains("PSNR (dB)"), "\(result)")
             #expect(result.errorLines.last?.contains("bad.safetensors: not a safetensors file") == true, "\(result)")
             let report = try ReportFile(in: output)
-            #expect(report.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "autoencoder"])
+            #expect(report.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "kriging", "autoencoder"])
             #expect(report.warnings.contains { $0.contains("bad.safetensors") }, "\(report.warnings)")
         }
     }

@@ -34,12 +34,32 @@ import Testing
         #expect(prediction.consistent(with: prediction.blockMean(by: 4)) == prediction)
     }
 
-    @Test func weightScalesTheCorrection() {
-        let (prediction, low) = example(width: 64, height: 48)
-        let means = prediction.blockMean(by: 4)
-        let half = prediction.consistent(with: low, weight: 0.5).blockMean(by: 4)
-        #expect(half.greatestDifference(from: means.transformed { x, y, mean in 0.5 * (mean + low[x, y]) }) < 1e-3)
-        #expect(prediction.consistent(with: low, weight: 0) == prediction)
+    /// What a model makes of blurred and noisy input as if it were exact comes nearer to the truth, in block means too, as it would not by exactness.
+    @Test func blurAndNoiseAreNotHeldTo() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/SolarImage/pair-1-hmi.fits")
+        let truth = try Magnetogram(reading: file).image
+        let noise = MetricFixture.noise(width: 64, height: 64)
+        let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
+        let low = truth.blurred(deviation: 6.6 / (8 * log(2.0)).squareRoot()).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y]
+        }
+        let prediction = low.bicubic(by: 4)
+        func error(_ image: Image, _ truth: Image) -> Double {
+            (zip(image.pixels, truth.pixels).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) } / Double(truth.pixels.count)).squareRoot()
+        }
+        let (exact, observed) = (prediction.consistent(with: low), prediction.consistent(with: low, by: observation))
+        for (name, other) in [("as it is", prediction), ("exact", exact)] {
+            #expect(error(observed, truth) < 0.9 * error(other, truth), "\(name)")
+            #expect(error(observed.blockMean(by: 4), truth.blockMean(by: 4)) < 0.9 * error(other.blockMean(by: 4), truth.blockMean(by: 4)), "\(name)")
+        }
+    }
+
+    @Test func whatIsKnownOfInstruments() {
+        let mdi = LinearObservation.mdi(arcsecPerPixel: 0.5)
+        #expect(abs(mdi.blurWidth - 6.64) < 1e-9 && abs(mdi.noise - 16.2 / 1.4) < 1e-9)
+        #expect(LinearObservation.mdi(interval: 300, arcsecPerPixel: 0.5) == mdi)
+        #expect(abs(LinearObservation.mdi(interval: 30, arcsecPerPixel: 0.5).noise - 26.4 / 1.4) < 1e-9)
+        #expect(abs(LinearObservation.mdi(factor: 1, arcsecPerPixel: 0.5).noise - 16.2) < 1e-9)
+        #expect(Consistency.auto.observation(mdi) == mdi && Consistency.exact.observation(mdi) == .exact && Consistency.off.observation(mdi) == nil)
     }
 
     @Test func otherFactors() {

@@ -11,17 +11,18 @@ import Testing
         let report = try outcome.report()
         let names = report.models.map(\.name)
         // The autoencoder's file has the name of a baseline: it gets another.
-        #expect(names.count == 5 && Set(names).count == 5 && names.prefix(4) == ["nearest", "bicubic", "bicubic-consistent", "run"])
-        #expect(names[4].hasPrefix("bicubic") && report.models.map { $0.fileSHA256?.count } == [nil, nil, nil, 64, 64])
+        #expect(names.prefix(6) == ["nearest", "bicubic", "bicubic-consistent", "kriging", "kriging-ensemble", "run"])
+        #expect(names.count == 7 && Set(names).count == 7 && names[6].hasPrefix("bicubic"))
+        #expect(report.models.map { $0.fileSHA256?.count } == [nil, nil, nil, nil, nil, 64, 64])
         #expect(outcome.failures.isEmpty && report.data.maps == 2 && report.data.samples == 2)
         #expect(report.options.samples == 2 && report.options.steps == 2 && report.options.sampler == .dpmSolver && report.options.eta == nil)
-        let run = report.models[3].metrics
+        let run = report.models[5].metrics
         #expect(run["training_hours"]?.mean == 1 && run["seconds_per_sample"]?.n == 2)
         #expect(run["parameters"]?.mean == Double(try Model(reading: outcome.input("run/model.safetensors")).parameterCount))
-        #expect(report.models[0].metrics["parameters"] == nil && report.models[4].metrics["training_hours"] == nil)
+        #expect(report.models[0].metrics["parameters"] == nil && report.models[6].metrics["training_hours"] == nil)
         // Of an ensemble alone.
-        #expect(report.models.map { $0.metrics["crps"]?.n } == [nil, nil, nil, 2, nil])
-        #expect(report.statements.count == 1 && report.statements[0].hasPrefix("run: "))
+        #expect(report.models.map { $0.metrics["crps"]?.n } == [nil, nil, nil, nil, 2, 2, nil])
+        #expect(report.statements.count == 2 && report.statements[0].hasPrefix("kriging-ensemble: ") && report.statements[1].hasPrefix("run: "))
         #expect(outcome.tables.split(separator: "\n")[0].split(separator: " ").map(String.init) == names)
         #expect(outcome.tables.contains(report.statements[0]))
         // The first model that is no baseline is what all others are compared with.
@@ -33,15 +34,18 @@ import Testing
         let scores = try outcome.scores()
         let resolver = try SuperResolver(Model(reading: outcome.input("run/model.safetensors")))
         let autoencoder = try Model(reading: outcome.input("bicubic.safetensors"))
-        let reconstruction = try outcome.report().models[4].name
+        let reconstruction = try outcome.report().models[6].name
         let groups = try MetricGroup.all.named(["psnr", "flux"])
         for number in 1...2 {
             let truth = try Truth(EvaluationExample.field(UInt64(number)))
             let low = truth.field.blockMean(by: 4)
+            let kriging = Kriging(.exact, spectrum: .activeRegions)
+            let ensemble = try KrigingEnsemble(kriging, from: low, seed: 1)
             let drawn = try (0..<2).map { try resolver.superResolve(low, options: SuperResolver.Options(steps: 2), sample: $0) }
             let expected: [String: [Image]] = [
                 "nearest": [low.replicated(by: 4)], "bicubic": [low.bicubic(by: 4)],
-                "bicubic-consistent": [low.bicubic(by: 4).consistent(with: low)], "run": drawn,
+                "bicubic-consistent": [low.bicubic(by: 4).consistent(with: low)], "kriging": [kriging.estimate(from: low)],
+                "kriging-ensemble": (0..<2).map { ensemble.sample($0) }, "run": drawn,
                 reconstruction: [try autoencoder.reconstruct(truth.field)],
             ]
             for (name, samples) in expected {
@@ -57,7 +61,41 @@ import Testing
             }
         }
         // The ensemble has a line of its own.
-        #expect(scores.filter { $0["sample"] == "" }.map { $0["model"] } == ["run", "run"] && scores.count == 2 * (3 + 3 + 1))
+        #expect(scores.filter { $0["sample"] == "" }.map { $0["model"] } == ["kriging-ensemble", "run", "kriging-ensemble", "run"])
+        #expect(scores.count == 2 * (4 + 3 + 3 + 1))
+    }
+
+    /// Bicubic enlargement is scored as the models are: held to exact block means, to what MDI's observation of a pair tells, or not at all.
+    @Test func baselinesAreHeldToTheInputAsModelsAre() throws {
+        try withTemporaryFolder { folder in
+            let model = folder.appending(path: "model.safetensors")
+            try ModelsExample.model().write(to: model)
+            let field = EvaluationExample.field(5)
+            let low = field.blurred(deviation: 2.8).blockMean(by: 4)
+            let maps = folder.appending(path: "maps")
+            try createFolder(maps)
+            let (map, pair) = (maps.appending(path: "map.fits"), maps.appending(path: "pair.fits"))
+            try FITSWriter.write(field, header: FITSHeader.map(harp: 1), to: map)
+            try FITSWriter.write(field, header: FITSHeader.map(harp: 2), extensions: [("LR", low, FITSHeader())], to: pair)
+            let observation = LinearObservation.mdi(arcsecPerPixel: try Magnetogram(reading: pair).arcsecPerPixel ?? 0.5)
+            let means = field.blockMean(by: 4)
+            let expected: [Consistency: [Image]] = [
+                .auto: [means.bicubic(by: 4).consistent(with: means), low.bicubic(by: 4).consistent(with: low, by: observation)],
+                .exact: [means.bicubic(by: 4).consistent(with: means), low.bicubic(by: 4).consistent(with: low)],
+            ]
+            for consistency in Consistency.allCases {
+                let outcome = try EvaluationExample(
+                    evaluation([model]) { $0.consistency = consistency }, maps: [map, pair], to: folder.appending(path: consistency.rawValue))
+                let found = try outcome.scores().filter { $0["model"] == "bicubic-consistent" }.map { Double($0["psnr"] ?? "") }
+                let direct = try (expected[consistency] ?? []).map { image in
+                    try Score.rows(
+                        model: "", file: "", samples: [image], truth: Truth(field), groups: MetricGroup.all.named(["psnr"]),
+                        options: EvaluationOptions()
+                    )[0].values["psnr"]
+                }
+                #expect(found.count == direct.count && zip(found, direct).allSatisfy { abs(($0 ?? 0) - ($1 ?? 1)) < 1e-6 }, "\(consistency)")
+            }
+        }
     }
 
     @Test func allFilesAreWritten() throws {
@@ -69,7 +107,8 @@ import Testing
             ])
         let figures = [
             "box-plots", "calibration", "errors-by-field", "errors-by-mu", "field-histogram", "fourier-amplitude", "learning-curves",
-            "radial-spectra", "rank-histogram", "side-by-side-1", "side-by-side-2", "uncertainty-1-4", "uncertainty-2-4",
+            "radial-spectra", "rank-histogram", "side-by-side-1", "side-by-side-2", "uncertainty-1-5", "uncertainty-1-6", "uncertainty-2-5",
+            "uncertainty-2-6",
         ]
         #expect(try outcome.names(in: "figures") == figures.flatMap { ["\($0).pdf", "\($0).png"] })
         for (ending, begin) in [("png", [UInt8(0x89)] + Array("PNG".utf8)), ("pdf", Array("%PDF".utf8))] {
@@ -115,7 +154,7 @@ import Testing
             let outcome = try EvaluationExample(evaluation([damaged, good]) { $0.limit = 1 }, maps: maps, to: folder.appending(path: "report"))
             #expect(outcome.failures.map { $0.location?.contains("damaged.safetensors") } == [true])
             let report = try outcome.report()
-            #expect(report.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "good"] && report.data.maps == 1)
+            #expect(report.models.map(\.name) == ["nearest", "bicubic", "bicubic-consistent", "kriging", "good"] && report.data.maps == 1)
             #expect(report.warnings.contains { $0.contains("damaged.safetensors") })
         }
     }

@@ -56,7 +56,7 @@ import Testing
         let resolver = try SuperResolver(model)
         // Without a network what is added to a map is its noise alone.
         func detail(_ low: Image, _ noise: SuperResolver.NoiseKey) throws -> [Double] {
-            var options = SuperResolver.Options(steps: 2, consistency: 0, noise: noise)
+            var options = SuperResolver.Options(steps: 2, observation: nil, noise: noise)
             let first = try resolver.superResolve(low, options: options)
             options.seed = 2
             let second = try resolver.superResolve(low, options: options)

@@ -79,7 +79,7 @@ import Testing
         let diffusion = try #require(model.description.diffusion)
         let low = low()
         var options = options
-        (options.consistency, options.seed) = (0, 6)
+        (options.observation, options.seed) = (nil, 6)
         let field = upsampleNearest(low.tensor, scale: 4)
         let encoded = try #require(model.encodeInTiles(height: 20, width: 24, side: 64, isCancelled: { false }) { _ in field })
         var random = Random(seed: 6, name: "sample 2 of \(try low.pixelDigest)")
@@ -125,13 +125,14 @@ import Testing
         let resolver = try SuperResolver(try ModelsExample.model())
         var low = low(width: 30, height: 23)
         low[3, 4] = .nan
-        let free = try resolver.superResolve(low, options: Options(steps: 2, consistency: 0))
+        let free = try resolver.superResolve(low, options: Options(steps: 2, observation: nil))
         #expect(free.blockMean(by: 4).greatestDifference(from: low) > 1)
-        let consistent = try resolver.superResolve(low, options: Options(steps: 2, consistency: 1))
+        let consistent = try resolver.superResolve(low, options: Options(steps: 2, observation: .exact))
         #expect(consistent.blockMean(by: 4).greatestDifference(from: low) < 1e-3)
-        let half = try resolver.superResolve(low, options: Options(steps: 2, consistency: 0.5))
-        let between = low.transformed { x, y, value in 0.5 * (value + free.blockMean(by: 4)[x, y]) }
-        #expect(half.blockMean(by: 4).greatestDifference(from: between) < 1e-3)
+        let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
+        let observed = try resolver.superResolve(low, options: Options(steps: 2, observation: observation))
+        expectClose(observed, free.consistent(with: low, by: observation), "by the observation", tolerance: 0)
+        #expect(observed.blockMean(by: 4).greatestDifference(from: low) > 1)
         expectClose(try resolver.superResolve(low, options: Options(steps: 2)), consistent, "by default", tolerance: 0)
     }
 
@@ -141,8 +142,8 @@ import Testing
         let resolver = try SuperResolver(try ModelsExample.model())
         var low = low(width: 41, height: 22)
         for y in 0..<22 { for x in 0..<41 where x + y < 12 || (x, y) == (20, 11) { low[x, y] = .nan } }
-        for consistency in [0, 1.0] {
-            let result = try resolver.superResolve(low, options: Options(steps: 1, tile: 16, overlap: 4, consistency: consistency))
+        for observation in [nil, LinearObservation.exact, LinearObservation(blurWidth: 6.6, noise: 11.6)] {
+            let result = try resolver.superResolve(low, options: Options(steps: 1, tile: 16, overlap: 4, observation: observation))
             #expect(result.pixels.map(\.isNaN) == low.replicated(by: 4).pixels.map(\.isNaN))
         }
     }
@@ -180,7 +181,7 @@ import Testing
         let (columns, rows) = ((width + 3) / 4 * 4, (height + 3) / 4 * 4)
         var padded = Image(width: columns, height: rows, repeating: 0)
         for y in 0..<rows { for x in 0..<columns { padded[x, y] = low[min(x, width - 1), min(y, height - 1)] } }
-        let options = Options(steps: 2, consistency: 0, noise: .shared)
+        let options = Options(steps: 2, observation: nil, noise: .shared)
         let whole = try resolver.superResolve(padded, options: options)
         expectSame(
             try resolver.superResolve(low, options: options), whole.cropped(x: 0, y: 0, width: 4 * width, height: 4 * height),
@@ -197,9 +198,9 @@ import Testing
         let resolver = try SuperResolver(model)
         for (width, height) in [(70, 45), (64, 64), (33, 90)] {
             let low = low(width: width, height: height)
-            let whole = try resolver.superResolve(low, options: Options(steps: 1, tile: 1024, consistency: 0))
+            let whole = try resolver.superResolve(low, options: Options(steps: 1, tile: 1024, observation: nil))
             for (steps, tile) in [(1, 32), (2, 32), (1, 20)] {
-                let tiled = try resolver.superResolve(low, options: Options(steps: steps, tile: tile, overlap: 8, consistency: 0))
+                let tiled = try resolver.superResolve(low, options: Options(steps: steps, tile: tile, overlap: 8, observation: nil))
                 // The inverse of arcsinh magnifies what rounding does to strong field.
                 expectClose(tiled, whole, "\(width) × \(height), \(steps) steps in tiles of \(tile)", tolerance: 5e-5)
             }
@@ -214,8 +215,8 @@ import Testing
         let resolver = try SuperResolver(model)
         let low = low(width: 70, height: 45)
         var (inOne, inMany) = (options, options)
-        (inOne.tile, inOne.consistency) = (1024, 0)
-        (inMany.tile, inMany.overlap, inMany.consistency) = (32, 8, 0)
+        (inOne.tile, inOne.observation) = (1024, nil)
+        (inMany.tile, inMany.overlap, inMany.observation) = (32, 8, nil)
         let whole = try resolver.superResolve(low, options: inOne)
         let tiled = try resolver.superResolve(low, options: inMany)
         expectClose(tiled, whole, "in tiles", tolerance: 5e-5)

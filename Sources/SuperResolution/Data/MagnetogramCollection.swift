@@ -172,6 +172,20 @@ package final class MagnetogramCollection {
         return result
     }
 
+    /// The power spectrum of the fields, of squares drawn at random that lie within their maps.
+    /// - Returns: nil if the maps are too small to have any.
+    /// - Throws: `Failure` if a file can no longer be read.
+    package func spectrum(seed: UInt64) throws -> FieldSpectrum? {
+        let (count, side) = (128, 256)
+        var random = Random(seed: seed, name: "field spectrum")
+        let squares = try (0..<count).map { _ in
+            var crop = randomCrop(size: side, &random)
+            crop.size = min(side, entries[crop.file].width, entries[crop.file].height)
+            return Image(try fields([crop]))
+        }
+        return FieldSpectrum(of: squares)
+    }
+
     private func copy(_ crop: Crop, of image: Image, to target: UnsafeMutablePointer<Float>) {
         let size = crop.size
         let sign: Float = crop.reversesPolarity ? -1 : 1

@@ -5,7 +5,7 @@ import SolarImage
 /// What is scored: a way to make high resolution of low, or predictions that another program made.
 struct Competitor {
     private enum Source {
-        case nearest, bicubic, bicubicConsistent
+        case nearest, bicubic, bicubicConsistent, kriging, krigingEnsemble
         case autoencoder(Model)
         case superResolution(SuperResolver)
         /// By the stem of the reference's name.
@@ -26,8 +26,16 @@ struct Competitor {
         (digest, parameterCount, log) = (nil, nil, nil)
     }
 
-    static var baselines: [Competitor] {
-        [Competitor(.nearest, name: "nearest"), Competitor(.bicubic, name: "bicubic"), Competitor(.bicubicConsistent, name: "bicubic-consistent")]
+    /// What needs no training.
+    /// - Parameters:
+    ///   - consistency: of the models: bicubic enlargement is scored with it too, unless it is off.
+    ///   - withEnsemble: whether there are ensembles to be compared with that of kriging.
+    static func baselines(_ consistency: Consistency, withEnsemble: Bool) -> [Competitor] {
+        var result = [Competitor(.nearest, name: "nearest"), Competitor(.bicubic, name: "bicubic")]
+        if consistency != .off { result.append(Competitor(.bicubicConsistent, name: "bicubic-consistent")) }
+        result.append(Competitor(.kriging, name: "kriging"))
+        if withEnsemble { result.append(Competitor(.krigingEnsemble, name: "kriging-ensemble")) }
+        return result
     }
 
     /// A model, named after its file, or after its folder if it is a run's `model.safetensors`.
@@ -71,13 +79,17 @@ struct Competitor {
 
     /// Whether its samples differ, so that how they are drawn matters.
     var isProbabilistic: Bool {
-        if case .superResolution(let resolver) = source { resolver.isProbabilistic } else { false }
+        switch source {
+        case .superResolution(let resolver): resolver.isProbabilistic
+        case .krigingEnsemble: true
+        case .nearest, .bicubic, .bicubicConsistent, .kriging, .autoencoder, .files: false
+        }
     }
 
     /// Whether it is given the low resolution alone, rather than the truth.
     var isBaseline: Bool {
         switch source {
-        case .nearest, .bicubic, .bicubicConsistent: true
+        case .nearest, .bicubic, .bicubicConsistent, .kriging, .krigingEnsemble: true
         case .autoencoder, .superResolution, .files: false
         }
     }
@@ -100,15 +112,25 @@ struct Competitor {
     }
 
     /// Predictions in Gauss: `count` of a probabilistic model, one of any other.
+    /// - Parameters:
+    ///   - observation: how the low resolution came about, for kriging.
+    ///   - options: how samples are drawn, and by what observation results are held to their input.
     /// - Throws: `Failure`: `.badData`, `.interrupted`.
     func samples(
-        of truth: Truth, map: URL, count: Int, options: SuperResolver.Options, isCancelled: () -> Bool
+        of truth: Truth, map: URL, observation: LinearObservation, count: Int, options: SuperResolver.Options, isCancelled: () -> Bool
     ) throws -> [Image] {
         let low = truth.lowResolution
+        let kriging = Kriging(observation, spectrum: .activeRegions, factor: truth.factor)
         switch source {
         case .nearest: return [low.replicated(by: truth.factor)]
         case .bicubic: return [low.bicubic(by: truth.factor)]
-        case .bicubicConsistent: return [low.bicubic(by: truth.factor).consistent(with: low)]
+        case .bicubicConsistent:
+            let enlarged = low.bicubic(by: truth.factor)
+            return [options.observation.map { enlarged.consistent(with: low, by: $0, factor: truth.factor) } ?? enlarged]
+        case .kriging: return [kriging.estimate(from: low)]
+        case .krigingEnsemble:
+            let ensemble = try KrigingEnsemble(kriging, from: low, seed: options.seed)
+            return (0..<count).map { ensemble.sample($0) }
         case .autoencoder(let model): return [try model.reconstruct(truth.field, isCancelled: isCancelled)]
         case .superResolution(let resolver):
             var samples: [Image] = []

@@ -22,10 +22,10 @@ public struct Evaluation {
         public var fineOrder = 2
         /// Where scores are kept for the next evaluation; by default the folder `cache` in that of the report.
         public var cache: URL?
-        /// How diffusion models draw samples; its consistency is set map by map.
+        /// How diffusion models draw samples; its observation is set map by map.
         public var resolver = SuperResolver.Options()
-        /// How predictions are held to their input's block means; `auto` takes the input of a pair for MDI's.
-        public var consistency = SuperResolutionProduct.Consistency.auto
+        /// How results are held to their input; `auto` takes the input of a pair for MDI's.
+        public var consistency = Consistency.auto
 
         public init() {}
     }
@@ -45,22 +45,26 @@ public struct Evaluation {
     /// - Throws: `Failure`: `.usage` for an unknown metric or for denoising steps that a model cannot do, `.missingInput` for a model that does not exist,
     ///   `.badData` if none of the models, or the weights of CLIP, can be used.
     public init(models: [URL], options: Options, logger: Logger) throws {
-        var competitors = Competitor.baselines
+        var trained: [Competitor] = []
         var refusals: [Failure] = []
         for url in models {
             do {
-                var model = try Competitor(model: url, options: options.resolver)
-                // Two files may bear the same name; the table needs to tell them apart.
-                let (name, names) = (model.name, Set(competitors.map(\.name)))
-                var number = 2
-                while names.contains(model.name) { (model.name, number) = ("\(name)-\(number)", number + 1) }
-                competitors.append(model)
+                trained.append(try Competitor(model: url, options: options.resolver))
             } catch let failure as Failure where failure.category == .badData && models.count > 1 {
                 refusals.append(failure)
                 logger.error("\(failure)")
             }
         }
         guard refusals.count < max(models.count, 1) else { throw FailureSummary.failure(refusals, "no model can be used") }
+        var competitors = Competitor.baselines(
+            options.consistency, withEnsemble: options.samples > 1 && trained.contains(where: \.isProbabilistic))
+        for var model in trained {
+            // Two files may bear the same name; the table needs to tell them apart.
+            let (name, names) = (model.name, Set(competitors.map(\.name)))
+            var number = 2
+            while names.contains(model.name) { (model.name, number) = ("\(name)-\(number)", number + 1) }
+            competitors.append(model)
+        }
         try self.init(competitors, refusals, options: options, logger: logger)
     }
 
@@ -101,8 +105,8 @@ public struct Evaluation {
         let grid: String
         let arcsecPerPixel: Double?
         let isUpsideDown: Bool
-        /// Whether its low resolution was measured rather than made of it.
-        let isPair: Bool
+        /// How its low resolution came about: that of a pair by MDI.
+        let observation: LinearObservation
         let truth: Truth
     }
 
@@ -171,7 +175,8 @@ public struct Evaluation {
                 trimmedToMultiplesOf: EvaluationOptions().trim)
             return Map(
                 file: file, digest: try sha256(of: file), region: map.regions.first?.description, grid: map.isMap ? "CEA" : "CCD",
-                arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false, isPair: low != nil, truth: truth)
+                arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false,
+                observation: low == nil ? .exact : .mdi(arcsecPerPixel: map.arcsecPerPixel ?? 0.5), truth: truth)
         } catch let failure as Failure {
             throw failure.located(at: file.path)
         }
@@ -222,9 +227,10 @@ public struct Evaluation {
         if !withPictures || known != nil, let entry = cache.entry(key) { return (entry, known) }
 
         var resolver = self.options.resolver
-        resolver.consistency = self.options.consistency.weight(for: map.isPair ? .mdi : .hmi)
+        resolver.observation = self.options.consistency.observation(map.observation)
         let start = ContinuousClock.now
-        let samples = try competitor.samples(of: map.truth, map: map.file, count: self.options.samples, options: resolver, isCancelled: isCancelled)
+        let samples = try competitor.samples(
+            of: map.truth, map: map.file, observation: map.observation, count: self.options.samples, options: resolver, isCancelled: isCancelled)
         let seconds = (ContinuousClock.now - start) / .seconds(1) / Double(samples.count)
         let scores = try Score.rows(
             model: competitor.name, file: map.file.lastPathComponent, region: map.region, grid: map.grid, samples: samples, truth: map.truth,

@@ -21,8 +21,8 @@ struct EvaluationCache {
 
     let folder: URL
 
-    /// To be raised whenever a metric changes.
-    private static let format = 2
+    /// To be raised whenever a metric, or what is scored, changes.
+    private static let format = 3
 
     private struct Contents: Codable {
         var format = EvaluationCache.format

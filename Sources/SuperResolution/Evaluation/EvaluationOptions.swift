@@ -26,7 +26,7 @@ package struct EvaluationOptions: Codable, Sendable, Equatable {
     /// Of DDIM alone.
     package var eta: Double?
     package var seed: UInt64?
-    package var consistency: SuperResolutionProduct.Consistency?
+    package var consistency: Consistency?
 
     package init() {}
 

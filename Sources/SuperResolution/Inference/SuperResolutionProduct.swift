@@ -5,22 +5,6 @@ import SolarImage
 
 /// From a magnetogram file to its super-resolved FITS file.
 public struct SuperResolutionProduct {
-    /// How the result is held to its input's block means.
-    public enum Consistency: String, Sendable, Codable, CaseIterable {
-        /// Exact for HMI-like input; half the correction for MDI, which is no noise-free block mean of what HMI would have seen.
-        case auto
-        case off
-        case exact
-
-        func weight(for instrument: Instrument) -> Double {
-            switch self {
-            case .auto: instrument == .mdi ? 0.5 : 1
-            case .off: 0
-            case .exact: 1
-            }
-        }
-    }
-
     /// A part of the input.
     public enum Part: Sendable {
         /// These pixels.
@@ -114,7 +98,7 @@ public struct SuperResolutionProduct {
     ) throws -> Result {
         let (low, part) = try prepared(input, options)
         var settings = options.resolver
-        settings.consistency = options.consistency.weight(for: low.instrument)
+        settings.observation = options.consistency.observation(observation(of: low, options))
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
@@ -139,6 +123,14 @@ public struct SuperResolutionProduct {
         try FITSWriter.write(
             high.image, header: high.header, extensions: extensions, cube: kept.map { cube(of: $0, high.header) }, to: output, overwrite: overwrite)
         return result
+    }
+
+    /// How the input came about.
+    private func observation(of low: Magnetogram, _ options: Options) -> LinearObservation {
+        guard low.instrument == .mdi else { return .exact }
+        return .mdi(
+            interval: low.header.real("INTERVAL"), factor: options.mdiFactor,
+            arcsecPerPixel: (low.arcsecPerPixel ?? Self.assumedScale) / Double(model.scale))
     }
 
     /// What parts fine from coarse structure of the result.
@@ -267,7 +259,7 @@ public struct SuperResolutionProduct {
         } else {
             header.addHistory("sr: \(tiles)")
         }
-        header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
+        header.addHistory("sr: consistency \(settings.observation.map(\.description) ?? "off")")
         if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
         if let (crop, region) = part {
             let centre = region.map { " around \($0)" } ?? ""

@@ -24,20 +24,20 @@ public struct SuperResolver {
         public var tile: Int
         /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023). 0 up to less than `tile`.
         public var overlap: Int
-        /// How much of the difference between the result's block means and the input is corrected, 0 … 1.
-        public var consistency: Double
+        /// How the input came about, by which the result is held to it; nil to leave it as it is.
+        public var observation: LinearObservation?
         public var seed: UInt64
         public var noise: NoiseKey
 
         public init(
-            sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16, consistency: Double = 1,
-            seed: UInt64 = 1, noise: NoiseKey = .own
+            sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16,
+            observation: LinearObservation? = .exact, seed: UInt64 = 1, noise: NoiseKey = .own
         ) {
             precondition(
-                steps >= 1 && (0...1).contains(eta) && tile >= 16 && (0..<tile).contains(overlap) && (0...1).contains(consistency),
+                steps >= 1 && (0...1).contains(eta) && tile >= 16 && (0..<tile).contains(overlap),
                 "SuperResolver.Options: a value is out of range")
             (self.sampler, self.steps, self.eta) = (sampler, steps, eta)
-            (self.tile, self.overlap, self.consistency, self.seed, self.noise) = (tile, overlap, consistency, seed, noise)
+            (self.tile, self.overlap, self.observation, self.seed, self.noise) = (tile, overlap, observation, seed, noise)
         }
     }
 
@@ -112,7 +112,9 @@ public struct SuperResolver {
         func finish(_ sample: Int, _ field: Image) throws {
             var result = field.cropped(x: 0, y: 0, width: low.width * model.scale, height: low.height * model.scale)
             result.mask(whereEmpty: low, factor: model.scale)
-            if options.consistency > 0 { result = result.consistent(with: low, factor: model.scale, weight: options.consistency) }
+            if let observation = options.observation {
+                result = result.consistent(with: low, by: observation, spectrum: model.spectrum, factor: model.scale)
+            }
             try each(sample, result)
         }
         switch method {

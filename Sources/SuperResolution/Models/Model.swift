@@ -52,6 +52,8 @@ public final class Model {
     /// The number of trained values.
     public var parameterCount: Int { autoencoderStore.count + networkStore.count }
     public var training: TrainingSummary { description.training }
+    /// Of the fields that it was trained on, or of fields like those of the bundled model where the file does not tell.
+    package var spectrum: FieldSpectrum { description.spectrum ?? .activeRegions }
 
     /// Reads a model file.
     /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.

@@ -120,16 +120,18 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var diffusion: DiffusionDescription?
     /// Of Enhance and Progressive.
     package var regression: RegressionNetworkConfiguration?
+    /// Of the fields that it was trained on; nil in files of earlier versions.
+    package var spectrum: FieldSpectrum?
     package var training: TrainingSummary
     /// Version of the program that wrote the file.
     package var program: String
 
     package init(
         kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
-        regression: RegressionNetworkConfiguration? = nil, training: TrainingSummary
+        regression: RegressionNetworkConfiguration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
-        (self.kind, self.normalization, self.training) = (kind, normalization, training)
+        (self.kind, self.normalization, self.spectrum, self.training) = (kind, normalization, spectrum, training)
         (self.autoencoder, self.diffusion, self.regression) = (autoencoder, diffusion, regression)
     }
 }

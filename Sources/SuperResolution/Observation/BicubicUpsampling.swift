@@ -61,22 +61,6 @@ package struct BicubicUpsampling: Sendable {
             }
         }
     }
-
-    /// The matrix, `count` × `count`, that enlarges a line of `count` values and takes the mean of each block of `scale` again.
-    ///
-    /// A block's mean reaches two values to either side, so the matrix is pentadiagonal: entry (i, i + d) stands at `5 * i + d + 2`.
-    func blockMeanBands(count: Int) -> [Double] {
-        var bands = [Double](repeating: 0, count: 5 * count)
-        for i in 0..<count {
-            for phase in phases {
-                for tap in 0..<4 {
-                    let column = min(max(i + phase.first + tap, 0), count - 1)
-                    bands[5 * i + column - i + 2] += phase.weights[tap] / Double(scale)
-                }
-            }
-        }
-        return bands
-    }
 }
 
 extension Image {

@@ -40,6 +40,7 @@ package final class DiffusionTraining: TrainingTask {
                 diffusion: DiffusionDescription(
                     network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
                     statistics: LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
+                spectrum: try training.spectrum(seed: configuration.seed),
                 training: TrainingSummary(
                     steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
             seed: configuration.seed)

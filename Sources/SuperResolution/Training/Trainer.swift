@@ -62,7 +62,7 @@ public struct Trainer {
             model = Model(
                 ModelDescription(
                     kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                    regression: configuration.regression,
+                    regression: configuration.regression, spectrum: try training.spectrum(seed: configuration.seed),
                     training: TrainingSummary(
                         steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
                 seed: configuration.seed)

@@ -2,12 +2,13 @@ import Groundwork
 import SolarImage
 
 extension MetricGroup {
-    /// The root mean square error in Gauss, unclipped; and, for curves, errors by the truth's field strength and by μ, and the histogram of B.
+    /// The root mean square error in Gauss, unclipped; as a detail, by how many Gauss block means differ from the input at most; and, for curves, errors by
+    /// the truth's field strength and by μ, and the histogram of B.
     ///
     /// Errors there are taken along the truth's polarity, sgn(B)·(prediction − truth), so that a negative mean is a field made too weak. Since classes are
     /// chosen by the truth, which has noise, even a perfect mean of what the input allows is too weak in the strongest ones.
     static let field = MetricGroup(
-        name: "field", metrics: [Metric(key: "rmse", name: "RMSE", unit: "G", better: .lower, decimals: 1)],
+        name: "field", metrics: [Metric(key: "rmse", name: "RMSE", unit: "G", better: .lower, decimals: 1)], details: ["block_mean_deviation"],
         scoring: .eachSample { comparison, _ in
             let truth = comparison.truth
             guard truth.validCount > 0 else { return [:] }
@@ -15,6 +16,9 @@ extension MetricGroup {
                 (Double(prediction) - Double(truth)) * (Double(prediction) - Double(truth))
             }
             var values: Values = ["rmse": (error / Double(truth.validCount)).squareRoot()]
+            let means = truth.masked(comparison.prediction).blockMean(by: truth.factor)
+            let deviations = zip(means.pixels, truth.lowResolution.pixels).lazy.map { Double(abs($0 - $1)) }.filter(\.isFinite)
+            values["block_mean_deviation"] = deviations.max()
             var strengths = Tally(edges: strengthEdges)
             var angles = truth.mu.map { _ in Tally(edges: (0...10).map { Double($0) / 10 }) }
             var histogram = Tally(edges: histogramEdges)
