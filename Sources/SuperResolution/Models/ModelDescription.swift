@@ -121,15 +121,17 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     /// Of Enhance and Progressive.
     package var regression: RegressionNetworkConfiguration?
     package var training: TrainingSummary
+    /// The preset that the model was trained by; nil in files that do not tell.
+    package var preset: TrainingConfiguration.Preset?
     /// Version of the program that wrote the file.
     package var program: String
 
     package init(
         kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
-        regression: RegressionNetworkConfiguration? = nil, training: TrainingSummary
+        regression: RegressionNetworkConfiguration? = nil, training: TrainingSummary, preset: TrainingConfiguration.Preset? = nil
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
-        (self.kind, self.normalization, self.training) = (kind, normalization, training)
+        (self.kind, self.normalization, self.training, self.preset) = (kind, normalization, training, preset)
         (self.autoencoder, self.diffusion, self.regression) = (autoencoder, diffusion, regression)
     }
 }
