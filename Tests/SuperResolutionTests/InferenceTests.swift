@@ -235,6 +235,21 @@ import Testing
         #expect(result.blockMean(by: 4).greatestDifference(from: low) < 1e-2)
     }
 
+    /// As used, not as asked for.
+    @Test func tilingIsTold() throws {
+        let options = Options(tile: 28, overlap: 5)
+        // Latents of one LR pixel, halved twice by the network; of two.
+        let tiling = try SuperResolver(ModelsExample.model()).tiling(options)
+        #expect(tiling == (28, 5))
+        var description = try ModelsExample.description()
+        description.autoencoder = try ModelsExample.decoded(ModelsExample.autoencoders[4])
+        description.diffusion?.statistics = LatentStatistics(channels: 3)
+        let coarse = try SuperResolver(ModelsExample.model(description)).tiling(options)
+        #expect(coarse == (24, 4))
+        let regression = try SuperResolver(ModelsExample.newModel(TrainingConfiguration(model: .enhance, preset: .tiny)))
+        #expect(regression.tiling(options) == (256, 32) && regression.tiling(Options(tile: 512, overlap: 64)) == (512, 64))
+    }
+
     // MARK: - Cancelling
 
     @Test func cancelledAtAnyTime() throws {
