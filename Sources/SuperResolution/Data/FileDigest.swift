@@ -23,7 +23,7 @@ package func sha256(of url: URL) throws -> String {
 }
 
 /// The SHA-256 of bytes in hexadecimal.
-func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
+package func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
     var rest: UnsafeRawBufferPointer? = bytes
     return try sha256 {
         defer { rest = nil }
