@@ -12,7 +12,12 @@ struct Provenance {
     /// The keywords that a header has otherwise, with what it has: none for a product that was made like this.
     func differences(from header: FITSHeader) -> [String] {
         // The same file may have got another name.
-        cards.filter { !["SRMODEL", "SRINPUT"].contains($0.keyword) }.compactMap { card in
+        var expected = cards.filter { !["SRMODEL", "SRINPUT"].contains($0.keyword) }
+        // What may be absent here and there in the header.
+        for keyword in ["SRADAPT", "SRCROP", "SRETA"] where !cards.contains(where: { $0.keyword == keyword }) && header.contains(keyword) {
+            expected.append(FITSCard(keyword, .undefined))
+        }
+        return expected.compactMap { card in
             let found = header.card(card.keyword)
             // As records too: they hold no character beyond ASCII.
             guard found?.value != card.value, found?.records != card.records else { return nil }

@@ -35,7 +35,9 @@ extension SuperResolutionProduct {
     func describe(_ header: inout FITSHeader, of source: Source, _ options: Options) {
         header.becomeProduct(provenance(of: source, options), scale: model.scale, date: FITSHeader.dateOfWriting())
         header.addHistory("sr \(programVersion): super-resolved \(model.scale) times; the keywords SR... tell how")
-        if source.map.instrument == .mdi { header.addHistory("sr: MDI field divided by \(source.gain) (Liu et al. 2012, Solar Physics 279, 295)") }
+        if source.map.instrument == .mdi, !source.map.header.isProduct {
+            header.addHistory("sr: MDI field divided by \(source.gain) (Liu et al. 2012, Solar Physics 279, 295)")
+        }
         if let (crop, region) = source.part {
             let centre = region.map { " around \($0)" } ?? ""
             header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)\(centre)")
