@@ -120,7 +120,7 @@ import Testing
             }
             let output = folder.appendingPathComponent("pairs")
             let result = try sr([
-                "prepare", hmi.path, "--pairs", mdi.path, "--registered", "--min-correlation", "-1", "--crop-size", "96", "--split", "1,0,0",
+                "prepare", hmi.path, "--pairs", mdi.path, "--registered", "--min-correlation=-1", "--crop-size", "96", "--split", "1,0,0",
                 "--split-by", "file", "--quiet", "--output", output.path,
             ])
             try #require(result.status == 0, "\(result)")
@@ -217,7 +217,7 @@ import Testing
             #expect(try bytes("a") == a && bytes("b") == b && files(under: output).filter { $0.hasSuffix(".png") } == ["a_sr.png", "b_sr.png"])
             // Other settings, another input, something else: told, and made anew only if that is allowed.
             for (option, word) in [
-                (["--seed", "2"], "SRSEED 1, not 2"), (["--consistency", "off"], "SRCONSIS auto, not off"), (["--tile", "16"], "SRTILE 64, not 16"),
+                (["--seed", "2"], "SRSEED 1, not 2"), (["--consistency", "off"], "SRCONSIS auto, not off"), (["--tile", "32"], "SRTILE 64, not 32"),
                 (["--samples", "2"], "SRNSAMP 1, not 2"), (["--mdi-factor", "1.5"], "SRGAIN 1.4, not 1.5"),
                 (["--off-disk", "zero"], "SROFFDSK nan, not zero"),
             ] {
