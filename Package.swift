@@ -31,7 +31,7 @@ let package = Package(
         .target(
             name: "SuperResolution",
             dependencies: [
-                "Groundwork", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"),
+                "Groundwork", "VectorKernels", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
             resources: [.copy("Resources")]),
@@ -48,7 +48,9 @@ let package = Package(
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),
         .testTarget(name: "SolarImageTests", dependencies: ["SolarImage", "SyntheticSun", "Groundwork"]),
-        .testTarget(name: "SuperResolutionTests", dependencies: ["SuperResolution", "TensorCore", "SolarImage", "SyntheticSun", "Groundwork"]),
+        .testTarget(
+            name: "SuperResolutionTests",
+            dependencies: ["SuperResolution", "TensorCore", "SolarImage", "SyntheticSun", "Groundwork", .product(name: "Yams", package: "Yams")]),
         .testTarget(name: "CommandTests", dependencies: ["sr", "SolarImage", "TensorCore", "SyntheticSun", "Groundwork"]),
     ],
     swiftLanguageModes: [.v6],

@@ -97,12 +97,16 @@ struct FailureList {
         if total > 1 { logger.error("\(failure)") }
     }
 
-    /// - Throws: the failure, if there is one; of several, one that counts them.
-    func finish() throws {
+    /// Ends the batch.
+    /// - Parameter interruption: what ended it before its time, if anything did.
+    /// - Throws: the only file's failure; of a batch, one that lists what failed, bad data as a whole; the interruption, with that list if there is one.
+    func finish(interruptedBy interruption: Failure? = nil) throws {
+        let list = "\(failures.count) of \(total) files failed:" + failures.map { "\n  \($0)" }.joined()
+        if var interruption {
+            if total > 1, !failures.isEmpty { interruption.remedy = [interruption.remedy, list].compactMap(\.self).joined(separator: "; ") }
+            throw interruption
+        }
         guard let first = failures.first else { return }
-        if total == 1 { throw first }
-        let listed = failures.map { "\n  \($0)" }.joined()
-        let category = failures.allSatisfy { $0.category == first.category } ? first.category : .badData
-        throw Failure(category, "\(failures.count) of \(total) files failed:\(listed)")
+        throw total == 1 ? first : Failure(.badData, list)
     }
 }

@@ -16,7 +16,7 @@ enum ConfigurationFile {
         var inserted: [String] = []
         for (key, value) in try mapping(at: path).sorted(by: { $0.key < $1.key }) {
             if isTraining, isTrainingEntry(key, value) { continue }
-            guard names.contains(key) else { throw unknown(key, known: names + (isTraining ? TrainingConfiguration.keys : []), at: path) }
+            guard names.contains(key) else { throw Failure.unknownKey(key, known: names + (isTraining ? TrainingConfiguration.keys : []), at: path) }
             guard !arguments.contains(where: { $0 == "--\(key)" || $0.hasPrefix("--\(key)=") }) else { continue }
             switch value {
             case let isSet as Bool: if isSet { inserted.append("--\(key)") }
@@ -59,11 +59,13 @@ enum ConfigurationFile {
         }
     }
 
-    private static func unknown(_ key: String, known: [String], at path: String) -> Failure {
-        let nearest = known.map { ($0, distance(key, $0)) }.min { $0.1 < $1.1 }
-        let suggestion = nearest.flatMap { $0.1 <= max(2, key.count / 3) ? "did you mean \($0.0)?" : nil }
-        return Failure(
-            .configuration, "unknown key \(key)", at: path, remedy: suggestion ?? "known keys are \(known.sorted().joined(separator: ", "))")
+    /// Entries as a file that `--config` reads.
+    static func text(_ command: String, _ entries: [String: Any]) throws -> String {
+        do {
+            return "# sr \(programVersion) \(command)\n" + (try Yams.dump(object: entries, sortKeys: true))
+        } catch {
+            throw Failure(.other, "the configuration cannot be written", found: "\(error)")
+        }
     }
 
     private static func path(in arguments: [String]) -> String? {
@@ -76,21 +78,5 @@ enum ConfigurationFile {
         guard let type = SR.configuration.subcommands.first(where: { $0._commandName == command }) else { return [] }
         let help = SR.helpMessage(for: type, includeHidden: true)
         return Set(help.matches(of: /--([a-z][a-z0-9-]*)/).map { String($0.1) }).subtracting(["help", "version"]).sorted()
-    }
-
-    /// Insertions, deletions and replacements between two words (Levenshtein 1966).
-    private static func distance(_ a: String, _ b: String) -> Int {
-        let b = Array(b)
-        var row = Array(0...b.count)
-        for (i, letter) in a.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in b.indices {
-                let replaced = diagonal + (letter == b[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(replaced, row[j + 1] + 1, row[j] + 1)
-            }
-        }
-        return row[b.count]
     }
 }

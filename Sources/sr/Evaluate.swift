@@ -25,6 +25,9 @@ struct Evaluate: ParsableCommand {
     @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("Model files (default: the bundled one).", valueName: "file"))
     var model: [String] = []
 
+    @Option(help: ArgumentHelp("What `sr finetune` changed of the only model, to be applied to it.", valueName: "file"))
+    var adapter: String?
+
     @Option(help: ArgumentHelp("Score this folder of FITS files, one a reference, instead of models.", valueName: "dir"))
     var predictions: String?
 
@@ -56,6 +59,9 @@ struct Evaluate: ParsableCommand {
     @Option(help: "Hold results to their input: exact (its block means), off, or auto (exact; of pairs what MDI's blur and noise let it tell).")
     var consistency = Consistency.auto
 
+    @Option(help: "Of pairs: MDI fields are divided by this, to be on HMI's scale (default: the MDIFACT beside them).")
+    var mdiFactor: Double?
+
     @Option(
         help: ArgumentHelp(
             """
@@ -80,7 +86,10 @@ struct Evaluate: ParsableCommand {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
         try check(
             (predictions == nil) == (references == nil), "--predictions and --references need each other: both are folders of FITS files")
-        try check(predictions == nil || (data.isEmpty && model.isEmpty), "--predictions takes neither data nor --model")
+        try check(
+            predictions == nil || (data.isEmpty && model.isEmpty && adapter == nil), "--predictions takes neither data nor --model nor --adapter")
+        try check(adapter == nil || model.count < 2, "--adapter belongs to one model, not to \(model.count)")
+        try check((0.1...10).contains(mdiFactor ?? 1), "--mdi-factor must be 0.1 … 10, not \(mdiFactor ?? 1)")
         try check(predictions != nil || !data.isEmpty, "no data: give a folder of FITS maps, or --predictions and --references")
         try check(fineCutoff > 1 && fineCutoff <= 100, "--fine-cutoff must be more than 1 and at most 100 arcsec, not \(fineCutoff)")
         try check((1...20).contains(fineOrder), "--fine-order must be 1 … 20, not \(fineOrder)")
@@ -107,18 +116,17 @@ struct Evaluate: ParsableCommand {
         var options = Evaluation.Options()
         options.metrics = metricNames
         (options.samples, options.limit, options.regionThreshold) = (samples, limit, regionThreshold)
-        options.resolver = SuperResolver.Options(
-            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, seed: sampling.seed)
-        options.consistency = consistency
+        options.resolver = sampling.resolver
+        (options.consistency, options.adapter, options.mdiFactor) = (consistency, adapter.map(fileURL), mdiFactor)
         (options.clipWeights, options.cache) = (clipWeights.map(fileURL), cache.map(fileURL))
         (options.fineCutoff, options.fineOrder) = (fineCutoff, fineOrder)
+        let models = predictions != nil ? [] : model.isEmpty ? [try BundledModels.superResolution()] : model.map(fileURL)
         let evaluation =
             if let predictions {
                 try Evaluation(
                     predictions: expandInputs([predictions], files: fitsFiles(in:)), of: fileURL(predictions), options: options, logger: logger)
             } else {
-                try Evaluation(
-                    models: model.isEmpty ? [BundledModels.superResolution()] : model.map(fileURL), options: options, logger: logger)
+                try Evaluation(models: models, options: options, logger: logger)
             }
         Interruption.watch()
         let display = common.progressDisplay("evaluate")
@@ -127,11 +135,28 @@ struct Evaluate: ParsableCommand {
             maps: files, dataPath: path, output: folder, progress: { display.update($0, detail: $1) },
             isCancelled: { Interruption.isRequested })
         display.finish()
+        try writeAtomically(try configuration(models), to: folder.appendingPathComponent("config.yaml"))
         // Past the buffer, so that it comes before what the log says next.
         FileHandle.standardOutput.write(Data(tables.utf8))
         logger.info("report: \(folder.path)")
         if !failures.isEmpty {
             throw Failure(.badData, "not all could be scored; the report holds the rest:" + failures.map { "\n  \($0)" }.joined())
         }
+    }
+    /// What scores depend on, as a file that `--config` reads.
+    private func configuration(_ models: [URL]) throws -> String {
+        var entries: [String: Any] = ["region-threshold": regionThreshold, "fine-cutoff": fineCutoff, "fine-order": fineOrder]
+        if let metrics { entries["metrics"] = metrics }
+        if let limit { entries["limit"] = limit }
+        if let clipWeights { entries["clip-weights"] = fileURL(clipWeights).path }
+        if let predictions, let references {
+            (entries["predictions"], entries["references"]) = (fileURL(predictions).path, fileURL(references).path)
+        } else {
+            entries.merge(sampling.entries) { $1 }
+            (entries["model"], entries["samples"], entries["consistency"]) = (models.map(\.path), samples, consistency.rawValue)
+            if let adapter { entries["adapter"] = fileURL(adapter).path }
+            if let mdiFactor { entries["mdi-factor"] = mdiFactor }
+        }
+        return try ConfigurationFile.text("evaluate", entries)
     }
 }

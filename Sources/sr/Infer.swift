@@ -51,26 +51,13 @@ struct Infer: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
-    @Option(
-        help: """
-            Noise of a sample: own (keyed by the input's pixels: maps are independent) or shared (one field for all maps of a size, for movies of one \
-            region).
-            """)
-    var noise = SuperResolver.NoiseKey.own
-
-    @Option(help: "Side of a tile in input pixels.")
-    var tile = 64
-
-    @Option(help: "Input pixels that neighbouring tiles share.")
-    var overlap = 16
-
     @Option(help: "Hold the result to the input: exact (its block means), off, or auto (exact; for MDI what its blur and noise let it tell).")
     var consistency = Consistency.auto
 
     @Option(help: "MDI fields are divided by this first, to be on HMI's scale (1.4: Liu et al. 2012).")
     var mdiFactor = 1.4
 
-    @Flag(help: "Go on at a pixel scale the model is not made for, and with unfit images.")
+    @Flag(help: "Go on at a pixel scale the model is not made for, with unfit images, and with products of sr (whose field is not divided again).")
     var force = false
 
     @Option(help: "What stands for pixels without data: nan or zero (Gauss).")
@@ -102,10 +89,15 @@ struct Infer: ParsableCommand {
     @Flag(help: "Write a picture, NAME_sr.png, beside each result, north up; with --samples of the deviations too, and with FINE painted over.")
     var preview = false
 
-    @Flag(name: .customLong("continue"), help: "Skip inputs whose results exist.")
+    @Flag(
+        name: .customLong("continue"),
+        help: "Skip inputs whose results exist, made of the same pixels by the same model and settings; with --overwrite, make others anew.")
     var continues = false
 
-    @Option(help: ArgumentHelp("Work on every N-th input from the I-th (from 1), for cluster jobs.", valueName: "i/n"))
+    @Option(
+        help: ArgumentHelp(
+            "Work on the I-th of N parts of the inputs (from 1), for cluster jobs; a file's name alone decides which part it is in.", valueName: "i/n"
+        ))
     var shard: String?
 
     @OptionGroup(title: "Common options")
@@ -114,8 +106,6 @@ struct Infer: ParsableCommand {
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
-        try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
-        try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
         try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(samples > 1 || !keepSamples, "--keep-samples needs --samples of at least 2")
@@ -124,7 +114,6 @@ struct Infer: ParsableCommand {
             try check(fineCutoff > 0 && fineCutoff <= 3600, "--fine-cutoff must be more than 0 and at most 3600 arcsec, not \(fineCutoff)")
         }
         if let fineOrder { try check((1...20).contains(fineOrder), "--fine-order must be 1 … 20, not \(fineOrder)") }
-        try check(!(continues && common.overwrite), "--continue and --overwrite exclude each other")
         try check(crop == nil || centreOn == nil, "--crop and --centre-on exclude each other")
         try check(centreOn == nil || !regions.isEmpty, "--centre-on needs the places of active regions, --regions FILE")
         try check(centreOn != nil || (regions.isEmpty && cropSize == nil), "--regions and --crop-size are of use with --centre-on alone")
@@ -179,48 +168,96 @@ struct Infer: ParsableCommand {
                 .usage, "several inputs would be written to \(name)_sr.fits", found: clashing.map(\.path).joined(separator: ", "),
                 remedy: "give them to runs with other --output folders")
         }
-        let files = all.enumerated().filter { $0.offset % shard.count == shard.index - 1 }.map(\.element)
+        let files = try all.filter { try Shard.part(of: $0.lastPathComponent, among: shard.count) == shard.index }
         var options = SuperResolutionProduct.Options()
-        options.resolver = SuperResolver.Options(
-            sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed,
-            noise: noise)
+        options.resolver = sampling.resolver
         (options.samples, options.meanIsPrimary, options.keepsSamples) = (samples, primary == .mean, keepSamples)
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
         (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
-        let product = try SuperResolutionProduct(
-            model: try model.map(fileURL) ?? BundledModels.superResolution(), adapter: adapter.map(fileURL), logger: logger)
+        let model = try model.map(fileURL) ?? BundledModels.superResolution()
+        let product = try SuperResolutionProduct(model: model, adapter: adapter.map(fileURL), logger: logger)
         try product.check(options)
         let folder = fileURL(output)
         try createFolder(folder)
 
         Interruption.watch()
         let display = common.progressDisplay("infer")
-        var failures = FailureList(of: files.count)
+        var failures = FailureList(of: files.count), interruption: Failure?
+        let start = ContinuousClock.now
+        var (made, skipped) = (0, 0)
         for (index, file) in files.enumerated() {
             let target = folder.appendingPathComponent("\(fitsStem(file.lastPathComponent))_sr.fits")
-            if continues, FileManager.default.fileExists(atPath: target.path) {
-                logger.info("skipped, exists: \(target.path)")
-                continue
-            }
+            let picture = target.deletingPathExtension().appendingPathExtension("png")
             do {
-                let picture = target.deletingPathExtension().appendingPathExtension("png")
+                if continues, try isFinished(target, picture, of: file, product, options, logger) {
+                    skipped += 1
+                    continue
+                }
                 for output in [target] + (preview ? [picture] : []) { try common.checkOutput(output) }
+                let rate = made > 0 ? String(format: ", %.3g files/h", Double(made) * 3600 / ((ContinuousClock.now - start) / .seconds(1))) : ""
                 let result = try product.make(
                     file, to: target, options: options, overwrite: common.overwrite,
                     progress: {
-                        display.update((Double(index) + $0) / Double(files.count), detail: "\(index + 1)/\(files.count) \(file.lastPathComponent)")
+                        display.update(
+                            (Double(index - skipped) + $0) / Double(files.count - skipped),
+                            detail: "\(index + 1)/\(files.count) \(file.lastPathComponent)\(rate)")
                     }, isCancelled: { Interruption.isRequested })
                 logger.info("\(target.path)")
-                if preview {
-                    try result.writePreview(to: picture)
-                    logger.info("\(picture.path)")
-                }
-            } catch let failure as Failure where failure.category != .interrupted {
+                if preview { try write(result, to: picture, logger) }
+                if made == 0 { try writeAtomically(try configuration(options, model: model), to: folder.appendingPathComponent("config.yaml")) }
+                made += 1
+            } catch let failure as Failure where failure.category == .interrupted {
+                interruption = failure
+                break
+            } catch let failure as Failure {
                 failures.add(failure, logger)
             }
         }
         display.finish()
-        try failures.finish()
+        try failures.finish(interruptedBy: interruption)
+    }
+
+    private func write(_ result: SuperResolutionProduct.Result, to picture: URL, _ logger: Logger) throws {
+        try result.writePreview(to: picture)
+        logger.info("\(picture.path)")
+    }
+
+    /// Whether a result is there, made as it would be now; then its picture is too, if one is wanted.
+    /// - Throws: `Failure`: `.cannotWrite` for a result made otherwise that must not be replaced, others for an input that cannot be read.
+    private func isFinished(
+        _ target: URL, _ picture: URL, of file: URL, _ product: SuperResolutionProduct, _ options: SuperResolutionProduct.Options, _ logger: Logger
+    ) throws -> Bool {
+        guard FileManager.default.fileExists(atPath: target.path) else { return false }
+        let differences = try product.differences(of: target, from: file, options: options)
+        guard differences.isEmpty else {
+            if common.overwrite { return false }
+            throw Failure(
+                .cannotWrite, "a result made otherwise is there", at: target.path, found: differences.joined(separator: "; "),
+                remedy: "add --overwrite to make it anew, or choose another folder")
+        }
+        if preview, !FileManager.default.fileExists(atPath: picture.path) {
+            try write(product.result(at: target, of: file, options: options), to: picture, logger)
+        }
+        logger.info("skipped, finished: \(target.path)")
+        return true
+    }
+
+    /// What results depend on, as a file that `--config` reads.
+    private func configuration(_ options: SuperResolutionProduct.Options, model: URL) throws -> String {
+        var entries: [String: Any] = sampling.entries
+        entries.merge(
+            [
+                "model": model.path, "samples": samples, "keep-samples": keepSamples, "consistency": consistency.rawValue, "mdi-factor": mdiFactor,
+                "force": force, "off-disk": offDisk.rawValue, "primary": primary.rawValue, "preview": preview,
+            ]
+        ) { $1 }
+        if let adapter { entries["adapter"] = fileURL(adapter).path }
+        if samples > 1 { (entries["fine-cutoff"], entries["fine-order"]) = (options.fineCutoff, options.fineOrder) }
+        if let crop { entries["crop"] = crop }
+        if let number = try regionNumber() {
+            (entries["centre-on"], entries["crop-size"], entries["regions"]) = (number, cropSize ?? 256, regions.map { fileURL($0).path })
+        }
+        return try ConfigurationFile.text("infer", entries)
     }
 }

@@ -101,7 +101,7 @@ struct TrainingOptions: ParsableArguments {
         }
         if let seed { configuration.seed = seed }
         if let steps { (configuration.steps, configuration.epochs) = (steps, nil) }
-        if let epochs { configuration.epochs = epochs }
+        if let epochs { (configuration.steps, configuration.epochs) = (nil, epochs) }
         if let maxHours { configuration.maxHours = maxHours }
         if let batchSize { configuration.batchSize = batchSize }
         if let cropSize { configuration.cropSize = cropSize }

@@ -119,7 +119,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
                 try sr(["infer", unfit.path, "--force", "--crop", "20,0,8,8"] + options), 65, ["crop", "24 × 24", "8 × 8 from (20, 0)"],
                 output: output)
             let forced = try sr(["infer", fine.path, unfit.path, "--force", "--quiet"] + options)
-            #expect(forced.status == 0 && files(under: output).count == 2, "\(forced)")
+            #expect(forced.status == 0 && files(under: output) == ["config.yaml", "fine-pixels_sr.fits", "unfit_sr.fits"], "\(forced)")
         }
     }
 
@@ -137,7 +137,15 @@ struct BadInput: Sendable, CustomTestStringConvertible {
             #expect(
                 infer.errors.contains("1 of 3 files failed:\n") && infer.errorLines.last?.contains("bad.fits: cannot be read as FITS") == true,
                 "\(infer)")
-            #expect(files(under: output) == ["map1_sr.fits", "map2_sr.fits"])
+            #expect(files(under: output) == ["config.yaml", "map1_sr.fits", "map2_sr.fits"])
+            // Of a batch the data are at fault, even where all that is wrong is that results exist.
+            let command = ["infer", data.path, "--force", "--model", models.model.path, "--steps", "1", "--output", output.path, "--no-progress"]
+            let again = try sr(command)
+            #expect(again.status == 65 && again.errors.contains("3 of 3 files failed:\n"), "\(again)")
+            try FileManager.default.removeItem(at: data.appendingPathComponent("bad.fits"))
+            let all = try sr(command)
+            #expect(all.status == 65 && all.errors.contains("2 of 2 files failed:\n") && all.errors.contains("exists already"), "\(all)")
+            try Data("no FITS".utf8).write(to: data.appendingPathComponent("bad.fits"))
 
             let report = folder.appendingPathComponent("report")
             let evaluate = try sr(["evaluate", data.path, "--model", models.autoencoder.path, "--output", report.path, "--no-progress"])

@@ -91,12 +91,13 @@ import Testing
 
     @Test(arguments: [
         ("batch-size: many", "batch-size"), ("model: cnn", "expected vqgan"), ("normalization: {kind: linear, limit: -5}", "normalization.limit"),
+        ("epochs: 2\nsteps: 3", "steps and epochs exclude each other"),
         ("autoencoder: {patch: 0, width: 8, multipliers: [1, 2], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "patch"),
         ("autoencoder: {patch: 2, width: -8, multipliers: [1, 2], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "width"),
         ("autoencoder: {patch: 2, width: 8, multipliers: [], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "multipliers"),
         ("network: {unet: {width: 8, multipliers: [1, 2, 2], heads: 0}}", "heads"),
         ("network: {unet: {width: 8, multipliers: [], heads: 4}}", "multipliers"),
-        ("network: {unet: {width: 8, multipliers: [1, 2, 2], heads: 3}}", "heads"),
+        ("network: {unet: {width: 8, multipliers: [1, 2, 2], heads: 3}}", "heads"), ("network: {unet: {widht: 12}}", "network.unet.width?"),
     ]) func trainingConfigurations(_ text: String, _ word: String) throws {
         try withFolder { folder in
             try Data((text + "\n").utf8).write(to: folder.appendingPathComponent("c.yaml"))

@@ -50,7 +50,11 @@ import Testing
             let adapter = run.appendingPathComponent("adapter.safetensors").path
             let applied = try infer("applied", "--model", model.path, "--adapter", adapter)
             #expect(zip(merged.image.pixels, applied.image.pixels).allSatisfy { abs($0 - $1) <= 1e-4 * max(1, abs($1)) })
-            #expect(applied.header.cards.contains { $0.keyword == "HISTORY" && $0.comment.contains("adapter adapter.safetensors, SHA-256") })
+            #expect(applied.header.string("SRADAPT")?.count == 64 && !merged.header.contains("SRADAPT"))
+            let place = results.appendingPathComponent("applied")
+            expectRefusal(
+                try sr(["infer", input.path, "--steps", "1", "--model", model.path, "--output", place.path, "--continue", "--no-progress"]), 73,
+                ["low_sr.fits", "made otherwise", "SRADAPT"])
             let plain = try infer("plain", "--model", model.path)
             #expect(plain.image.pixels != applied.image.pixels)
         }

@@ -79,7 +79,7 @@ import Testing
                 abs((planes[0][index] + planes[1][index]) / 2 - mean[index]) / max(1, abs(mean[index]))
             }
             #expect((errors.max() ?? .infinity) < 1e-4, "the mean is that of the samples")
-            #expect(files(under: folder) == ["low.fits", "low_sr.fits"])
+            #expect(files(under: folder) == ["config.yaml", "low.fits", "low_sr.fits"])
         }
     }
 

@@ -116,7 +116,7 @@ import Testing
             ])
             #expect(result.status == 65 && result.errors.contains("b.fits: NOAA 11112 was not reported within a day"), "\(result)")
             #expect(result.errors.contains("a report near 2010-10-19") || result.errors.contains("one of NOAA 11120"), "\(result)")
-            #expect(files(under: output) == ["a_sr.fits"])
+            #expect(files(under: output) == ["a_sr.fits", "config.yaml"])
             let none = try sr(["infer", inputs.path, "--centre-on", "11112", "--regions", "nowhere.csv", "--output", output.path])
             expectRefusal(none, 66, ["nowhere.csv", "there is no such file"])
         }

@@ -28,7 +28,7 @@ struct ReportFile: Decodable {
     struct Source: Decodable { var path: String, maps: Int, samples: Int }
 
     /// How samples were drawn, if any were.
-    struct Options: Decodable { var samples: Int?, sampler: String?, steps: Int?, eta: Double?, seed: Int? }
+    struct Options: Decodable { var samples: Int?, sampler: String?, steps: Int?, tile: Int?, eta: Double?, seed: Int? }
 
     var models: [Model]
     var data: Source

@@ -47,6 +47,7 @@ import Testing
         #expect(own == expected)
         #expect(expected.compactMap { $0["loss"] == nil ? nil : $0["step"] } == [20, 40, 60])
         #expect(expected.compactMap { $0["validation_loss"] == nil ? nil : $0["step"] } == [20, 40, 60])
+        #expect(expected.compactMap { $0["discriminator"] == nil ? nil : $0["step"] } == [40, 60], "the discriminator learns too")
     }
 
     /// Starts a training and sends it a signal once a checkpoint is there, again if it was too quick.

@@ -83,6 +83,13 @@ import Testing
         for (keyword, value) in expected { #expect(near(header.real(keyword) ?? .nan, value), "\(keyword)") }
         #expect(!header.contains("DATAMEDN") && !header.contains("DATAMIN2") && header.real("OTHER") == 9)
         #expect(!header.contains("DATA_RMS"), "nothing is added")
+        // Pixels that were never expected to have a value, as those off the disk, are not missing.
+        for (keyword, value) in [("MISSVALS", 0), ("TOTVALS", 7)] { header.set(keyword, .integer(value)) }
+        header.updateStatistics(of: image)
+        #expect(header.integer("MISSVALS") == 0 && header.integer("TOTVALS") == 430)
+        header.set("MISSVALS", .integer(3))
+        header.updateStatistics(of: image)
+        #expect(!header.contains("MISSVALS") && !header.contains("TOTVALS"), "of another image another number may be missing")
         header.updateStatistics(of: Image(width: 2, height: 2, repeating: .nan))
         #expect(header.card("DATAMEAN")?.value == .undefined && header.integer("DATAVALS") == 0)
     }

@@ -82,6 +82,16 @@ import Testing
         }
     }
 
+    @Test func scoresOfAnotherProgramAreNotTaken() throws {
+        func key(_ program: String?) throws -> String {
+            try EvaluationCache.key(model: "model", map: "map", metrics: ["psnr"], options: EvaluationOptions(), program: program)
+        }
+        #expect(try key(nil) == key(programDigest()) && key("another") != key(nil) && key("another") == key("another"))
+        // That of the file that runs.
+        let program = try #require(Bundle.main.executableURL)
+        #expect(try programDigest().count == 64 && programDigest() != sha256(of: program))
+    }
+
     @Test func damagedEntriesAreMadeAnew() throws {
         try withCopy { folder, scores, before in
             for (name, data) in before { try data.prefix(100).write(to: folder.appending(path: "cache/\(name)")) }

@@ -90,6 +90,38 @@ import Testing
         }
     }
 
+    /// Weights that low-rank matrices adapt are not trained themselves.
+    @Test func nothingIsAdaptedTwice() throws {
+        for unfreeze in Adaptation.Unfrozen.allCases {
+            let model = try ModelsExample.model(), whole = try ModelsExample.model()
+            let names = try model.adapt(Adaptation(rank: 2, unfreeze: unfreeze), seed: 1).names
+            #expect(names.contains { $0.hasSuffix("to_qkv.lora_A.weight") })
+            #expect(!names.contains { $0.hasSuffix("to_qkv.weight") || $0.hasSuffix("to_out.weight") }, "\(unfreeze): \(names)")
+            #expect(names.contains { $0.hasPrefix("mid_block.") && !$0.contains("lora") } == (unfreeze != .none))
+            // Without such matrices, what is unfrozen is so whole.
+            guard unfreeze != .none else { continue }
+            #expect(try whole.adapt(Adaptation(rank: 0, unfreeze: unfreeze), seed: 1).names.contains { $0.hasSuffix("to_qkv.weight") })
+        }
+    }
+
+    /// An adapter fits the model that was fine-tuned, also with 16-bit weights, and no other of its shape.
+    @Test func adaptersBelongToTheirBase() throws {
+        try withTemporaryFolder { folder in
+            try createFolder(folder)
+            let file = folder.appendingPathComponent("adapter.safetensors"), half = folder.appendingPathComponent("half.safetensors")
+            let base = try ModelsExample.model(seed: 8)
+            let digest = try base.weightsDigest()
+            let store = try base.adapt(Adaptation(rank: 2), seed: 1)
+            #expect(try base.weightsDigest() == digest, "adapters that change nothing yet")
+            try Adapter(Adaptation(rank: 2), store: store, training: base.training, base: digest).write(to: file)
+            try ModelsExample.model(seed: 8).apply(adapter: file)
+            try ModelsExample.model(seed: 8).writeHalfPrecision(to: half)
+            try Model(reading: half).apply(adapter: file)
+            let failure = try #require(throws: Failure.self) { try ModelsExample.model(seed: 9).apply(adapter: file) }
+            #expect(failure.category == .badData && failure.problem == "the adapter belongs to another model" && failure.location == file.path)
+        }
+    }
+
     @Test func goesOnBitForBit() throws {
         try withTemporaryFolder { folder in
             let (data, start) = (folder.appendingPathComponent("pairs"), folder.appendingPathComponent("base.safetensors"))

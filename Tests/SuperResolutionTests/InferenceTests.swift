@@ -82,7 +82,7 @@ import Testing
         (options.observation, options.seed) = (nil, 6)
         let field = upsampleNearest(low.tensor, scale: 4)
         let encoded = try #require(model.encodeInTiles(height: 20, width: 24, side: 64, isCancelled: { false }) { _ in field })
-        var random = Random(seed: 6, name: "sample 2 of \(try low.pixelDigest)")
+        var random = Random(seed: 6, name: "sample 2 of \(try low.pixelDigest())")
         func noise() -> Tensor { random.normal(encoded.shape) }
         let steps = try diffusion.schedule.samplingSteps(options.sampler, count: 3, eta: options.eta)
         let latents = drawSample(from: noise(), steps: steps, target: .velocity, noise: noise) { noisy, _ in Tensor(zeros: noisy.shape) }
@@ -235,6 +235,21 @@ import Testing
         let result = try resolver.superResolve(low, options: Options(steps: 2, tile: 16, overlap: 8))
         #expect(result.width == 172 && result.height == 72 && result.pixels.allSatisfy { $0.isFinite })
         #expect(result.blockMean(by: 4).greatestDifference(from: low) < 1e-2)
+    }
+
+    /// As used, not as asked for.
+    @Test func tilingIsTold() throws {
+        let options = Options(tile: 28, overlap: 5)
+        // Latents of one LR pixel, halved twice by the network; of two.
+        let tiling = try SuperResolver(ModelsExample.model()).tiling(options)
+        #expect(tiling == (28, 5))
+        var description = try ModelsExample.description()
+        description.autoencoder = try ModelsExample.decoded(ModelsExample.autoencoders[4])
+        description.diffusion?.statistics = LatentStatistics(channels: 3)
+        let coarse = try SuperResolver(ModelsExample.model(description)).tiling(options)
+        #expect(coarse == (24, 4))
+        let regression = try SuperResolver(ModelsExample.newModel(TrainingConfiguration(model: .enhance, preset: .tiny)))
+        #expect(regression.tiling(options) == (256, 32) && regression.tiling(Options(tile: 512, overlap: 64)) == (512, 64))
     }
 
     // MARK: - Cancelling

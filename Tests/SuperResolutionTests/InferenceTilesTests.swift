@@ -28,6 +28,19 @@ import Testing
         }
     }
 
+    /// A network that halves its input must see a place in the same phase in every tile.
+    @Test(arguments: [4, 8], [0, 5, 16]) func tilesBeginInWholeSteps(unit: Int, overlap: Int) {
+        for (height, width) in [(64, 64), (72, 200), (136, 1000)] {
+            let tiles = LatentTiles.overlapping(height: height, width: width, size: 64, overlap: overlap, unit: unit)
+            #expect(tiles.allSatisfy { $0.rows.lowerBound % unit == 0 && $0.columns.lowerBound % unit == 0 })
+            #expect(tiles.allSatisfy { $0.rows.count == 64 && $0.columns.count == 64 })
+            #expect(tiles.map(\.columns.upperBound).max() == width && tiles.map(\.rows.upperBound).max() == height)
+            for starts in [Set(tiles.map(\.rows.lowerBound)).sorted(), Set(tiles.map(\.columns.lowerBound)).sorted()] {
+                for (start, next) in zip(starts, starts.dropFirst()) { #expect(start + 64 - next >= overlap && next > start) }
+            }
+        }
+    }
+
     @Test func weightsFallTowardsTheEdgesAndAreNeverZero() {
         let weights = LatentTiles.weights(rows: 9, columns: 20, overlap: 3)
         #expect(weights.shape == [1, 9, 20, 1])

@@ -2,6 +2,7 @@ import Foundation
 import Groundwork
 import SuperResolution
 import Testing
+import Yams
 
 @Suite struct TrainingConfigurationTests {
     @Test(arguments: ModelKind.allCases, TrainingConfiguration.Preset.allCases)
@@ -62,7 +63,7 @@ import Testing
             ], at: "file")
         var expected = configuration
         expected.learningRate = 1e-4
-        expected.epochs = 3
+        (expected.steps, expected.epochs) = (nil, 3)
         expected.schedule = .constant
         expected.seed = .max
         expected.normalization = .linear(limit: 2000)
@@ -72,7 +73,7 @@ import Testing
 
     @Test func everyKeyCanBeOverlaidByItsOwnValue() throws {
         let configuration = TrainingConfiguration(model: .ldmResidual, preset: .small)
-        var entries: [String: Any] = ["model": "ldm-residual", "preset": "small", "max-hours": 2.5, "epochs": 1]
+        var entries: [String: Any] = ["model": "ldm-residual", "preset": "small", "max-hours": 2.5]
         for (key, value) in [
             ("seed", 1), ("steps", 8000), ("batch-size", 16), ("crop-size", 128), ("warmup", 100), ("accumulate", 1), ("clip-norm", 1),
             ("validate-every", 500),
@@ -82,12 +83,12 @@ import Testing
         entries["schedule"] = "cosine"
         entries["prediction"] = "velocity"
         var expected = configuration
-        (expected.maxHours, expected.epochs) = (2.5, 1)
+        expected.maxHours = 2.5
         #expect(try configuration.overlaid(with: entries, at: "file") == expected)
         entries["betas"] = [0.9, 0.999]
         entries["fine-tuning"] = false
         #expect(
-            Set(entries.keys).union(["normalization", "autoencoder", "loss", "network", "regression", "adaptation"])
+            Set(entries.keys).union(["epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation"])
                 == Set(TrainingConfiguration.keys))
     }
 
@@ -97,6 +98,52 @@ import Testing
         let failure = try #require(throws: Failure.self) { try configuration.overlaid(with: [key: value], at: "some/file.yaml") }
         #expect(failure.category == .configuration && failure.location == "some/file.yaml")
         #expect(failure.found?.contains(key) == true, "\(failure)")
+    }
+
+    @Test func stepsAndEpochsExcludeEachOther() throws {
+        let configuration = TrainingConfiguration(model: .ldmResidual, preset: .paper)
+        #expect(configuration.epochs == 30 && configuration.steps == nil)
+        let overlaid = try configuration.overlaid(with: ["steps": 5], at: "file")
+        #expect(overlaid.epochs == nil && overlaid.steps == 5)
+        let failure = try #require(throws: Failure.self) { try configuration.overlaid(with: ["steps": 5, "epochs": 1], at: "some/file.yaml") }
+        #expect(failure.category == .configuration && failure.location == "some/file.yaml" && failure.problem.contains("steps and epochs"))
+        // The saved configuration of a run is one that `--config` takes.
+        #expect(try configuration.overlaid(with: ["epochs": 30, "steps": NSNull()], at: "file") == configuration)
+        var neither = configuration
+        neither.epochs = nil
+        #expect(throws: Failure.self) { try neither.validate() }
+    }
+
+    @Test(arguments: [
+        ("{network: {unet: {widht: 12}}}", "network.unet.widht", "did you mean network.unet.width?"),
+        ("{network: {unnet: {width: 12}}}", "network.unnet", "did you mean network.unet?"),
+        ("{normalization: {kind: linear, limit: 2000, unit: kG}}", "normalization.unit", "known keys are kind, limit"),
+    ]) func unknownKeysAtEveryLevel(_ text: String, _ key: String, _ remedy: String) throws {
+        let entries = try #require(try Yams.load(yaml: text) as? [String: Any])
+        let failure = try #require(throws: Failure.self) {
+            try TrainingConfiguration(model: .ldmResidual, preset: .tiny).overlaid(with: entries, at: "some/file.yaml")
+        }
+        #expect(failure.category == .configuration && failure.location == "some/file.yaml")
+        #expect(failure.problem == "unknown key \(key)" && failure.remedy == remedy, "\(failure)")
+    }
+
+    @Test func unknownKeysOfASavedConfiguration() throws {
+        let text = try TrainingConfiguration(model: .ldmResidual, preset: .tiny).yaml()
+        let failure = try #require(throws: Failure.self) {
+            try TrainingConfiguration(yaml: text.replacing("    heads: 4", with: "    heads: 4\n    hedas: 4"), at: "config.yaml")
+        }
+        #expect(failure.problem == "unknown key network.unet.hedas", "\(failure)")
+    }
+
+    @Test func finetuningKnowsThePresetOfItsModel() throws {
+        for preset in TrainingConfiguration.Preset.allCases {
+            var description = try ModelsExample.description()
+            description.preset = preset
+            #expect(try TrainingConfiguration(finetuning: ModelsExample.model(description), adaptation: Adaptation()).preset == preset)
+        }
+        // As files have it that do not tell, whatever their network.
+        let progressive = ModelsExample.newModel(TrainingConfiguration(model: .progressive, preset: .paper))
+        #expect(try TrainingConfiguration(finetuning: progressive, adaptation: Adaptation()).preset == .small)
     }
 
     // MARK: - Validation

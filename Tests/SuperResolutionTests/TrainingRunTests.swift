@@ -161,6 +161,30 @@ import Testing
         }
     }
 
+    /// The scale of what is diffused comes from the data at the start, from as much of them whatever the crops; other data change nothing of it.
+    @Test func statisticsStayWhenTheDataChange() throws {
+        try withTemporaryFolder { folder in
+            try TrainingExample.writeMaps(2, to: folder)
+            func statistics(_ configuration: TrainingConfiguration, from start: URL? = nil) throws -> (LatentStatistics?, Trainer) {
+                let trainer = try Trainer(configuration, data: folder, start: start, logger: .init(label: "test"))
+                return (trainer.statistics, trainer)
+            }
+            var configuration = try TrainingExample.configuration(.ddpmResidual)
+            configuration.validateEvery = 0
+            let (first, trainer) = try statistics(configuration)
+            configuration.cropSize = 64
+            #expect(try statistics(configuration).0 == first)
+            let run = try TrainingExample.run("run", in: folder)
+            try trainer.keepStart(in: run)
+            try TrainingExample.write(
+                TrainingExample.field(width: 96, height: 80, seed: 9).transformed { _, _, value in 3 * value }, harp: 200,
+                to: folder.appendingPathComponent("map0.fits"))
+            #expect(try statistics(configuration).0 != first)
+            #expect(try statistics(configuration, from: run.start).0 == first)
+            #expect(try Model(reading: run.start).description.preset == .tiny)
+        }
+    }
+
     /// A loss that a restart cuts out of its twenty steps would be the mean of fewer.
     @Test func meansInTheLogOutlastAnInterruption() throws {
         try withTemporaryFolder { folder in

@@ -4,12 +4,14 @@ extension FITSHeader {
     /// Brings the keywords that state the statistics of the pixels into line with `image`: those present are computed anew, others of the kind
     /// removed.
     ///
-    /// `DATARMS` is the standard deviation (of a sample, by n − 1), `DATAKURT` the excess kurtosis, `TOT_FLUX` the sum of absolute values in Gauss,
+    /// `MISSVALS` counts the pixels without a value of those expected to have one, in HMI's and MDI's files those on the disk, and `TOTVALS` all expected:
+    /// 0 stays true of whatever is made of an image, any other number does not. `DATARMS` is the standard deviation (of a sample, by n − 1), `DATAKURT` the excess kurtosis, `TOT_FLUX` the sum of absolute values in Gauss,
     /// as HMI and MDI define them.
-    public mutating func updateStatistics(of image: Image) { updateStatistics(PixelStatistics(of: image), pixels: image.pixels.count) }
+    public mutating func updateStatistics(of image: Image) { updateStatistics(PixelStatistics(of: image)) }
 
-    /// The same, of an image of so many pixels whose statistics are known.
-    package mutating func updateStatistics(_ known: PixelStatistics, pixels: Int) {
+    /// The same, of an image whose statistics are known.
+    package mutating func updateStatistics(_ known: PixelStatistics) {
+        let isComplete = integer("MISSVALS") == 0
         for keyword in FITSHeader.otherStatistics { remove(keyword) }
         let (count, mean, absolute) = (Double(known.count), known.mean, known.unsignedSum)
         let (variance, third, fourth) = known.moments
@@ -22,10 +24,8 @@ extension FITSHeader {
         ]
         // An image without a value, or of one value alone, has no statistics of some kinds; they become undefined.
         for (keyword, value) in statistics where contains(keyword) { set(keyword, .real(value)) }
-        for (keyword, value) in [("DATAVALS", known.count), ("NPIXFLUX", known.count), ("MISSVALS", pixels - known.count)]
-        where contains(keyword) {
-            set(keyword, .integer(value))
-        }
+        for keyword in ["DATAVALS", "NPIXFLUX"] + (isComplete ? ["TOTVALS"] : []) where contains(keyword) { set(keyword, .integer(known.count)) }
+        if !isComplete { for keyword in ["MISSVALS", "TOTVALS"] { remove(keyword) } }
     }
 
     /// Takes out all keywords that state the statistics of the pixels.
@@ -34,11 +34,11 @@ extension FITSHeader {
     /// Those that ``updateStatistics(of:)`` computes.
     private static let knownStatistics = [
         "DATAMIN", "_DATAMIN", "DATAMAX", "_DATAMAX", "DATAMEAN", "DATARMS", "DATA_RMS", "DATASKEW", "DATAKURT", "TOT_FLUX", "AVG_FLUX", "MEAN_FLD",
-        "DATAVALS", "NPIXFLUX", "MISSVALS",
+        "DATAVALS", "NPIXFLUX", "MISSVALS", "TOTVALS",
     ]
 
     /// The median, which costs a sort, and HMI's statistics within 99 % of the solar radius.
     private static let otherStatistics = [
-        "DATAMEDN", "TOTVALS", "PERCENTD", "DATAMIN2", "DATAMAX2", "DATAMED2", "DATAMEA2", "DATARMS2", "DATASKE2", "DATAKUR2",
+        "DATAMEDN", "PERCENTD", "DATAMIN2", "DATAMAX2", "DATAMED2", "DATAMEA2", "DATARMS2", "DATASKE2", "DATAKUR2",
     ]
 }

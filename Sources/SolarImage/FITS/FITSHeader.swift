@@ -93,6 +93,11 @@ extension FITSHeader {
         FITSHeader(cards.filter { !FITSHeader.isStructural($0) })
     }
 
+    /// The header with `WCSAXES`, of each description, before all other keywords of the world coordinates (FITS Standard 4.0, section 8.2).
+    func withAxesFirst() -> FITSHeader {
+        FITSHeader(cards.filter { $0.keyword.hasPrefix("WCSAXES") } + cards.filter { !$0.keyword.hasPrefix("WCSAXES") })
+    }
+
     private static let structural: Set<String> = [
         "SIMPLE", "XTENSION", "BITPIX", "NAXIS", "EXTEND", "PCOUNT", "GCOUNT", "GROUPS", "BLOCKED", "END", "TFIELDS", "THEAP", "BSCALE", "BZERO",
         "BLANK",

@@ -29,7 +29,7 @@ public enum FITSWriter {
     /// `DATASUM`. The same arguments give the same bytes.
     ///
     /// Cards that tell how pixels were stored (shape, scaling, compression, checksums) are left out of the headers; all others are written as they
-    /// were.
+    /// were, `WCSAXES` first.
     /// - Throws: `Failure` (`.cannotWrite`) if the file exists and `overwrite` is false, or if it cannot be written; whatever the cube throws.
     public static func write(
         _ image: Image, header: FITSHeader, extensions: [Extension] = [], cube: Cube? = nil, to url: URL, overwrite: Bool = false
@@ -94,7 +94,7 @@ public enum FITSWriter {
     private static func appendHeader(
         _ header: FITSHeader, named name: String?, axes: [Int], to file: UnsafeMutablePointer<fitsfile>, _ status: inout CInt
     ) {
-        var axes = axes.map(Int64.init), header = header.withoutStructure()
+        var axes = axes.map(Int64.init), header = header.withoutStructure().withAxesFirst()
         if let name { header.set("EXTNAME", .string(name)) }
         ffcrimll(file, FLOAT_IMG, CInt(axes.count), &axes, &status)  // fits_create_imgll
         for card in header.cards {

@@ -1,7 +1,6 @@
 import CCrypto
 import Foundation
 import Groundwork
-import SolarImage
 
 /// The SHA-256 of a file's bytes in hexadecimal, read piece by piece.
 /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it cannot be read.
@@ -24,23 +23,11 @@ package func sha256(of url: URL) throws -> String {
 }
 
 /// The SHA-256 of bytes in hexadecimal.
-func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
+package func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
     var rest: UnsafeRawBufferPointer? = bytes
     return try sha256 {
         defer { rest = nil }
         return rest
-    }
-}
-
-extension Image {
-    /// The SHA-256, in hexadecimal, of width, height and pixels, whatever bits stand for NaN.
-    package var pixelDigest: String {
-        get throws {
-            let values =
-                [UInt32(truncatingIfNeeded: width).littleEndian, UInt32(truncatingIfNeeded: height).littleEndian]
-                + pixels.map { ($0.isNaN ? Float.nan : $0).bitPattern.littleEndian }
-            return try values.withUnsafeBytes { try sha256(of: $0) }
-        }
     }
 }
 

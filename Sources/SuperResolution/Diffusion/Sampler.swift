@@ -6,13 +6,4 @@ public enum Sampler: String, Sendable, Codable, CaseIterable {
     case ddim
     /// Ancestral with σ² = β, in all steps of the noise schedule (Ho et al. 2020, algorithm 2).
     case ddpm
-
-    /// As papers call it, with its η; ASCII, as FITS headers are.
-    package func title(eta: Double) -> String {
-        switch self {
-        case .dpmSolver: "DPM-Solver++(2M)"
-        case .ddim: eta == 0 ? "DDIM" : "DDIM with eta \(eta)"
-        case .ddpm: "DDPM"
-        }
-    }
 }

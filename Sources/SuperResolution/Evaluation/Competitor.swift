@@ -16,6 +16,8 @@ struct Competitor {
     var name: String
     /// The SHA-256 of a model's file in hexadecimal.
     let digest: String?
+    /// That of the adapter applied to it, if one is.
+    private let adapterDigest: String?
     let parameterCount: Int?
     /// The log of its training, if the model stands in the folder of its run.
     let log: URL?
@@ -23,7 +25,7 @@ struct Competitor {
 
     private init(_ source: Source, name: String) {
         (self.source, self.name) = (source, name)
-        (digest, parameterCount, log) = (nil, nil, nil)
+        (digest, adapterDigest, parameterCount, log) = (nil, nil, nil, nil)
     }
 
     /// What needs no training.
@@ -38,10 +40,11 @@ struct Competitor {
         return result
     }
 
-    /// A model, named after its file, or after its folder if it is a run's `model.safetensors`.
-    /// - Throws: `Failure`: `.missingInput` or `.badData` for a model that cannot be used, `.usage` for denoising steps that it cannot do.
-    init(model url: URL, options: SuperResolver.Options) throws {
+    /// A model, named after its file, or after its folder if it is a run's `model.safetensors`; behind a + its adapter likewise.
+    /// - Throws: `Failure`: `.missingInput` or `.badData` for a model or an adapter that cannot be used, `.usage` for denoising steps that it cannot do.
+    init(model url: URL, adapter: URL? = nil, options: SuperResolver.Options) throws {
         let model = try Model(reading: url)
+        if let adapter { try model.apply(adapter: adapter) }
         if model.kind == .vqgan {
             guard EvaluationOptions().trim.isMultiple(of: model.factor) else {
                 throw Failure(
@@ -56,8 +59,12 @@ struct Competitor {
         }
         let stem = url.deletingPathExtension().lastPathComponent
         let folder = url.deletingLastPathComponent()
-        name = stem == "model" ? folder.lastPathComponent : stem
-        digest = try sha256(of: url)
+        func named(_ url: URL, _ runs: String) -> String {
+            let stem = url.deletingPathExtension().lastPathComponent
+            return stem == runs ? url.deletingLastPathComponent().lastPathComponent : stem
+        }
+        name = named(url, "model") + (adapter.map { "+" + named($0, "adapter") } ?? "")
+        (digest, adapterDigest) = (try sha256(of: url), try adapter.map { try sha256(of: $0) })
         parameterCount = model.parameterCount
         let metrics = RunFolder(folder).metrics
         log = stem == "model" && FileManager.default.fileExists(atPath: metrics.path) ? metrics : nil
@@ -98,7 +105,7 @@ struct Competitor {
     /// - Throws: `Failure` if there is no prediction of that map.
     func identity(for map: URL) throws -> String {
         if case .files = source { return try sha256(of: try file(for: map)) }
-        return digest ?? name
+        return (digest ?? name) + (adapterDigest.map { " with \($0)" } ?? "")
     }
 
     /// Predictions given as files.

@@ -24,6 +24,10 @@ public struct Evaluation {
         public var cache: URL?
         /// How diffusion models draw samples; its observation is set map by map.
         public var resolver = SuperResolver.Options()
+        /// What fine-tuning changed of the only model; nil for nothing.
+        public var adapter: URL?
+        /// What the low resolution of pairs is divided by; nil for what stands beside it.
+        public var mdiFactor: Double?
         /// How results are held to their input; `auto` takes the input of a pair for MDI's.
         public var consistency = Consistency.auto
 
@@ -49,7 +53,7 @@ public struct Evaluation {
         var refusals: [Failure] = []
         for url in models {
             do {
-                trained.append(try Competitor(model: url, options: options.resolver))
+                trained.append(try Competitor(model: url, adapter: options.adapter, options: options.resolver))
             } catch let failure as Failure where failure.category == .badData && models.count > 1 {
                 refusals.append(failure)
                 logger.error("\(failure)")
@@ -169,7 +173,7 @@ public struct Evaluation {
     private func read(_ file: URL) throws -> Map {
         let map = try Magnetogram(reading: file)
         do {
-            let low = try FITSFile(reading: file).lowResolution()
+            let low = try FITSFile(reading: file).lowResolution(dividedBy: options.mdiFactor)
             let truth = try Truth(
                 map.image, lowResolution: low, pixelArea: map.grid?.pixelArea, mu: map.mu(every: Truth.muBlock),
                 trimmedToMultiplesOf: EvaluationOptions().trim)
@@ -267,12 +271,13 @@ public struct Evaluation {
         result.featureSpace = features?.name
         result.featureWeights = featureWeights
         if !competitors.contains(where: { !$0.files.isEmpty }) { result.consistency = options.consistency }
+        result.mdiFactor = options.mdiFactor
         guard isProbabilistic else { return result }
         result.samples = options.samples
         (result.sampler, result.steps) = (options.resolver.sampler, options.resolver.steps)
         (result.tile, result.overlap) = (options.resolver.tile, options.resolver.overlap)
         result.eta = options.resolver.sampler == .ddim ? options.resolver.eta : nil
-        result.seed = options.resolver.seed
+        (result.seed, result.noise) = (options.resolver.seed, options.resolver.noise)
         return result
     }
 }

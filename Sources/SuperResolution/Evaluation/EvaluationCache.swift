@@ -4,8 +4,9 @@ import SolarImage
 
 /// Scores of models on maps, kept in a folder so that an evaluation with one more model, or one that was interrupted, does not begin anew.
 ///
-/// An entry is named after the digest of all it follows from: program, model, map and options. So it is never out of date, and none is ever changed.
-struct EvaluationCache {
+/// An entry is named after the digest of all it follows from: the program that computed it, model, map and options. So it is never out of date, and none
+/// is ever changed.
+package struct EvaluationCache {
     struct Entry: Codable {
         var scores: [Score]
         var secondsPerSample: Double
@@ -21,12 +22,9 @@ struct EvaluationCache {
 
     let folder: URL
 
-    /// To be raised whenever a metric, or what is scored, changes.
-    private static let format = 3
-
     private struct Contents: Codable {
-        var format = EvaluationCache.format
-        var program = programVersion
+        /// ``programDigest()``
+        var program: String
         var model: String
         var map: String
         var metrics: [String]
@@ -36,10 +34,15 @@ struct EvaluationCache {
     /// - Parameters:
     ///   - model: what the predictions follow from, beside the map and the options.
     ///   - map: the digest of the map's file.
-    static func key(model: String, map: String, metrics: [String], options: EvaluationOptions) throws -> String {
+    ///   - program: the digest of what computes them.
+    /// - Throws: `Failure` if the running program cannot be read.
+    package static func key(
+        model: String, map: String, metrics: [String], options: EvaluationOptions, program: String? = nil
+    ) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        return try encoder.encode(Contents(model: model, map: map, metrics: metrics, options: options)).withUnsafeBytes { try sha256(of: $0) }
+        let contents = Contents(program: try program ?? programDigest(), model: model, map: map, metrics: metrics, options: options)
+        return try encoder.encode(contents).withUnsafeBytes { try sha256(of: $0) }
     }
 
     private func file(_ key: String, _ ending: String) -> URL { folder.appendingPathComponent("\(key).\(ending)") }

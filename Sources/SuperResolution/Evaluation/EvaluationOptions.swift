@@ -26,13 +26,17 @@ package struct EvaluationOptions: Codable, Sendable, Equatable {
     /// Of DDIM alone.
     package var eta: Double?
     package var seed: UInt64?
+    package var noise: SuperResolver.NoiseKey?
     package var consistency: Consistency?
+    /// What the low resolution of pairs was divided by; nil for what stands beside it.
+    package var mdiFactor: Double?
 
     package init() {}
 
     private enum CodingKeys: String, CodingKey {
         case regionThreshold = "region_threshold"
-        case clip, trim, samples, sampler, steps, tile, overlap, eta, seed, consistency
+        case clip, trim, samples, sampler, steps, tile, overlap, eta, seed, noise, consistency
+        case mdiFactor = "mdi_factor"
         case fineOrder = "fine_order"
         case featureSpace = "feature_space"
         case featureWeights = "feature_weights_sha256"

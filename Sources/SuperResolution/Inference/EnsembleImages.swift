@@ -6,6 +6,10 @@ package struct EnsembleImages: Sendable {
     /// Where fine structure begins, in cycles per pixel.
     package let cutoff: Double
 
+    package init(mean: Image, deviation: Image, fineDeviation: Image, fineMask: Image, cutoff: Double) {
+        (self.mean, self.deviation, self.fineDeviation, self.fineMask, self.cutoff) = (mean, deviation, fineDeviation, fineMask, cutoff)
+    }
+
     /// - Parameter statistics: of two samples or more.
     package init(_ statistics: EnsembleStatistics) {
         // The mask first, which takes the most memory to make.

@@ -10,14 +10,17 @@ package struct TileRectangle: Sendable, Equatable {
 /// How a field of latents is worked on in parts, so that memory does not grow with the image.
 package enum LatentTiles {
     /// Rectangles of at most `size` that cover the field, neighbours sharing at least `overlap`; those at the far edge are moved inwards to keep their size.
-    package static func overlapping(height: Int, width: Int, size: Int, overlap: Int) -> [TileRectangle] {
+    /// - Parameter unit: divides where tiles begin, so that a network that halves its input sees every place in the same phase.
+    /// - Precondition: `unit` divides height, width and size.
+    package static func overlapping(height: Int, width: Int, size: Int, overlap: Int, unit: Int = 1) -> [TileRectangle] {
+        precondition(height % unit == 0 && width % unit == 0 && size % unit == 0, "tiles of \(size) in \(height) × \(width) in steps of \(unit)")
         func starts(_ extent: Int) -> [Int] {
             let size = min(size, extent)
             guard extent > size else { return [0] }
-            let step = max(1, size - overlap)
-            let count = (extent - size + step - 1) / step + 1
+            let (step, places) = (max(1, (size - overlap) / unit), (extent - size) / unit)
+            let count = (places + step - 1) / step + 1
             // Spread evenly, so that no two tiles share much more than needed.
-            return (0..<count).map { $0 * (extent - size) / (count - 1) }
+            return (0..<count).map { $0 * places / (count - 1) * unit }
         }
         return starts(height).flatMap { y in
             starts(width).map { x in TileRectangle(rows: y..<min(height, y + size), columns: x..<min(width, x + size)) }

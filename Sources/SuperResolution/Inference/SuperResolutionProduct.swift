@@ -55,10 +55,10 @@ public struct SuperResolutionProduct {
     /// Gauss; ten times what any sunspot has.
     private static let strongestField: Float = 1e5
 
-    private let resolver: SuperResolver
-    private let model: Model
-    /// A line for each file the model is made of.
-    private let provenance: [String]
+    let resolver: SuperResolver
+    let model: Model
+    /// What the model is made of.
+    let modelProvenance: Provenance
     private let logger: Logger
 
     /// - Parameters:
@@ -69,8 +69,12 @@ public struct SuperResolutionProduct {
         model = try Model(reading: file)
         if let adapter { try model.apply(adapter: adapter) }
         resolver = try SuperResolver(model, at: file.path)
-        let files = [("model", file)] + (adapter.map { [("adapter", $0)] } ?? [])
-        provenance = try files.map { "\($0) \($1.lastPathComponent), SHA-256 \(try sha256(of: $1))" }
+        var provenance = Provenance()
+        provenance.add("SRVERS", .string(programVersion), "version of sr")
+        provenance.add("SRMODEL", .string(file.lastPathComponent), "model")
+        provenance.add("SRMSHA", .string(try sha256(of: file)))
+        provenance.add("SRADAPT", try adapter.map { .string(try sha256(of: $0)) })
+        modelProvenance = provenance
         self.logger = logger
     }
 
@@ -96,32 +100,63 @@ public struct SuperResolutionProduct {
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
     ) throws -> Result {
-        let (low, part) = try prepared(input, options)
+        let source = try prepared(input, options), low = source.map
         var settings = options.resolver
         settings.observation = options.consistency.observation(observation(of: low, options))
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
         let kept = options.samples > 1 && options.keepsSamples ? try ImageSpool(width: width, height: height, beside: output) : nil
+        let limb = SolarLimb(low, scale: model.scale)
         var high = low
         try resolver.superResolve(
-            low.image, options: settings, samples: 0..<options.samples, progress: progress, isCancelled: isCancelled
+            limb?.continued(low.image) ?? low.image, options: settings, samples: 0..<options.samples, progress: progress, isCancelled: isCancelled
         ) { sample, image in
+            var image = image
+            limb?.cut(&image)
             if sample == 0 { high.image = image }
             ensemble?.add(image)
             try kept?.append(options.fillsOffDisk ? image.filled() : image)
         }
         high.header.refineGrid(by: model.scale)
-        describe(&high.header, of: low, part, options, settings)
+        describe(&high.header, of: source, options)
         var result = Result(low: low, sample: high)
         result.ensemble = ensemble.map { EnsembleImages($0) }
         ensemble = nil
         if options.meanIsPrimary, let mean = result.ensemble?.mean { high.image = mean }
+        let extensions = result.ensemble.map { self.extensions($0, high.header, low.image, options) } ?? []
+        let cube = kept.map { self.cube(of: $0, high.header) }
+        if resolver.isProbabilistic { high.header.addSample(options.meanIsPrimary ? .string("mean") : .integer(1)) }
+        high.header.finish(high.image, of: low.image, factor: model.scale)
         if options.fillsOffDisk { high.image = high.image.filled() }
-        high.header.updateStatistics(of: high.image)
-        let extensions = result.ensemble.map { self.extensions($0, high.header, options) } ?? []
-        try FITSWriter.write(
-            high.image, header: high.header, extensions: extensions, cube: kept.map { cube(of: $0, high.header) }, to: output, overwrite: overwrite)
+        try FITSWriter.write(high.image, header: high.header, extensions: extensions, cube: cube, to: output, overwrite: overwrite)
+        return result
+    }
+
+    /// What an earlier result was made otherwise by than these options and this model would: none if there is nothing left to do.
+    /// - Throws: `Failure` as ``make(_:to:options:overwrite:progress:isCancelled:)`` for the input.
+    public func differences(of output: URL, from input: URL, options: Options) throws -> [String] {
+        let expected = try provenance(of: prepared(input, options), options)
+        guard let file = try? FITSFile(reading: output), let header = try? file.firstPlane().header else { return ["it is no FITS image"] }
+        let lacksSamples = options.samples > 1 && options.keepsSamples && !((try? file.contents()) ?? []).contains { $0.name == "SAMPLES" }
+        return expected.differences(from: header) + (lacksSamples ? ["no extension SAMPLES"] : [])
+    }
+
+    /// An earlier result, for pictures.
+    /// - Throws: `Failure`: as ``make(_:to:options:overwrite:progress:isCancelled:)`` for the input, `.badData` if the result cannot be read.
+    public func result(at output: URL, of input: URL, options: Options) throws -> Result {
+        let low = try prepared(input, options).map
+        let file = try FITSFile(reading: output), primary = try file.firstImage()
+        var sample = low
+        (sample.image, sample.header) = (primary.image, primary.header)
+        var result = Result(low: low, sample: sample)
+        if options.samples > 1, let mean = try file.image(named: "MEAN"), let deviation = try file.image(named: "STD"),
+            let fineDeviation = try file.image(named: "STD_FINE"), let fineMask = try file.image(named: "FINE")
+        {
+            result.ensemble = EnsembleImages(
+                mean: mean.image, deviation: deviation.image, fineDeviation: fineDeviation.image, fineMask: fineMask.image,
+                cutoff: try highPass(for: low, options, at: input.path).cutoff)
+        }
         return result
     }
 
@@ -148,21 +183,22 @@ public struct SuperResolutionProduct {
     }
 
     /// `MEAN`, `STD`, `STD_FINE` and `FINE`.
-    private func extensions(_ ensemble: EnsembleImages, _ header: FITSHeader, _ options: Options) -> [FITSWriter.Extension] {
+    private func extensions(_ ensemble: EnsembleImages, _ header: FITSHeader, _ low: Image, _ options: Options) -> [FITSWriter.Extension] {
         let fine = """
             finer than \(String(format: "%g", options.fineCutoff)) arcsec: a Butterworth high-pass of order \(options.fineOrder), cut-off \
             \(String(format: "%.5g", ensemble.cutoff)) cycles per pixel
             """
-        func item(_ name: String, _ image: Image, unit: String = "Gauss", _ comment: String) -> FITSWriter.Extension {
-            let image = options.fillsOffDisk ? image.filled() : image
+        func item(_ name: String, _ image: Image, isField: Bool = false, unit: String = "Gauss", _ comment: String) -> FITSWriter.Extension {
             var header = header
             header.set("BUNIT", .string(unit))
-            header.updateStatistics(of: image)
+            header.addSample(.string(name.lowercased()))
+            // Statistics of a field; what the input's keywords mean is none of a deviation or of a mask.
+            if isField { header.finish(image, of: low, factor: model.scale) } else { header.removeStatistics() }
             header.addComment("\(name): \(comment)")
-            return (name, image, header)
+            return (name, options.fillsOffDisk ? image.filled() : image, header)
         }
         return [
-            item("MEAN", ensemble.mean, "mean of \(options.samples) samples"),
+            item("MEAN", ensemble.mean, isField: true, "mean of \(options.samples) samples"),
             item("STD", ensemble.deviation, "standard deviation (n - 1) of \(options.samples) samples"),
             item(
                 "STD_FINE", ensemble.fineDeviation, "standard deviation (n - 1) of the structure of \(options.samples) samples \(fine)"),
@@ -180,9 +216,27 @@ public struct SuperResolutionProduct {
         return FITSWriter.Cube(name: "SAMPLES", header: header, count: samples.count, plane: samples.image(at:))
     }
 
-    /// The input, cut out, checked and on HMI's scale, with the place it was cut from.
-    private func prepared(_ input: URL, _ options: Options) throws -> (map: Magnetogram, part: (frame: CropFrame, region: Region?)?) {
+    /// An input, ready for the model.
+    struct Source {
+        /// Cut out, on HMI's scale of Gauss.
+        var map: Magnetogram
+        /// The place it was cut from, and the region that it was to show.
+        var part: (frame: CropFrame, region: Region?)?
+        /// Of the pixels, as they were read.
+        var digest: String
+        /// What instruments and programs divided the field by, all together.
+        var gain: Double
+    }
+
+    /// The input, cut out, checked and on HMI's scale.
+    private func prepared(_ input: URL, _ options: Options) throws -> Source {
         var map = try Magnetogram(reading: input)
+        guard !map.header.isProduct || options.isForced else {
+            let model = map.header.string("SRMODEL").map { " of \($0)" } ?? ""
+            throw Failure(
+                .badData, "the image is super-resolved already", at: "\(input.path), SRVERS", expected: "a magnetogram as an instrument made it",
+                found: "a product\(model)", remedy: "give what it was made of, or --force")
+        }
         try checkGrid(map.header, at: input.path)
         if let strongest = map.image.pixels.lazy.filter({ !$0.isNaN }).map(abs).max(), strongest > Self.strongestField {
             throw Failure(
@@ -222,11 +276,10 @@ public struct SuperResolutionProduct {
         } else {
             logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(Int(Self.assumedScale)) arcsec are assumed")
         }
-        if map.instrument == .mdi, options.mdiFactor != 1 {
-            let factor = Float(options.mdiFactor)
-            map.image.pixels = map.image.pixels.map { $0 / factor }
-        }
-        return (map, part)
+        let digest = try map.image.pixelDigest()
+        let applied = map.header.appliedGain, gain = applied ?? (map.instrument == .mdi ? options.mdiFactor : 1)
+        if applied == nil, gain != 1 { map.image.pixels = map.image.pixels.map { $0 / Float(gain) } }
+        return Source(map: map, part: part, digest: digest, gain: gain)
     }
 
     /// Refuses a grid that is there but cannot be refined.
@@ -239,31 +292,6 @@ public struct SuperResolutionProduct {
                     expected: "a finite number\(keyword.hasPrefix("CDELT") ? " other than 0" : "")",
                     found: value.map { "\($0)" } ?? "none", remedy: "correct the keyword")
             }
-        }
-    }
-
-    private func describe(
-        _ header: inout FITSHeader, of low: Magnetogram, _ part: (frame: CropFrame, region: Region?)?, _ options: Options,
-        _ settings: SuperResolver.Options
-    ) {
-        header.set("BUNIT", .string("Gauss"), comment: "Physical units of data")
-        header.addHistory("Super-resolved \(model.scale) times by sr \(programVersion) from \(low.source.lastPathComponent)")
-        for line in provenance { header.addHistory("sr: \(line)") }
-        let tiles = "tile \(settings.tile), overlap \(settings.overlap)"
-        if resolver.isProbabilistic {
-            let samples =
-                options.samples == 1 ? "1 sample" : "\(options.samples) samples, here \(options.meanIsPrimary ? "their mean" : "the first of them")"
-            header.addHistory(
-                "sr: \(settings.sampler.title(eta: settings.eta)), \(settings.steps) steps, seed \(settings.seed), \(settings.noise.rawValue) noise, "
-                    + "\(samples), \(tiles)")
-        } else {
-            header.addHistory("sr: \(tiles)")
-        }
-        header.addHistory("sr: consistency \(settings.observation.map(\.description) ?? "off")")
-        if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
-        if let (crop, region) = part {
-            let centre = region.map { " around \($0)" } ?? ""
-            header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)\(centre)")
         }
     }
 }

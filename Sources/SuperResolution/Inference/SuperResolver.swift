@@ -67,6 +67,22 @@ public struct SuperResolver {
     /// Whether samples differ: those of diffusion models do.
     public var isProbabilistic: Bool { model.network != nil }
 
+    /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
+    /// less than the network needs.
+    package func tiling(_ options: Options) -> (side: Int, overlap: Int) {
+        switch method {
+        case .diffusion(let network, _):
+            let overlap = options.overlap * model.scale / model.factor
+            return (latentSide(of: network, options) * model.factor / model.scale, overlap * model.factor / model.scale)
+        case .regression: return (max(options.tile, 256), max(options.overlap, 32))
+        }
+    }
+
+    /// Of a tile in latents.
+    private func latentSide(of network: any DenoisingNetwork, _ options: Options) -> Int {
+        max(network.divisor, options.tile * model.scale / model.factor / network.divisor * network.divisor)
+    }
+
     /// Refuses what the model's noise schedule cannot do, before any work.
     /// - Throws: `Failure` (`.usage`) for a number of steps that it does not have, or fewer than all for DDPM.
     package func check(_ options: Options) throws {
@@ -150,8 +166,8 @@ public struct SuperResolver {
     ) throws -> Tensor {
         let (scale, normalization) = (model.scale, model.description.normalization)
         let field = normalization.normalize(low.tensor)
-        let overlap = max(options.overlap, 32)
-        let tiles = LatentTiles.overlapping(height: low.height, width: low.width, size: max(options.tile, 256), overlap: overlap).filter {
+        let (side, overlap) = tiling(options)
+        let tiles = LatentTiles.overlapping(height: low.height, width: low.width, size: side, overlap: overlap).filter {
             !low.isEmpty($0, latentsPerPixel: 1)
         }
         var done = 0
@@ -195,7 +211,7 @@ public struct SuperResolver {
         let unit = max(1, factor * network.divisor / scale)
         let padded = low.paddedByEdge(toMultiplesOf: unit)
         let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
-        let side = max(network.divisor, options.tile * scale / factor / network.divisor * network.divisor)
+        let side = latentSide(of: network, options)
         let field = padded.tensor
         let encoded = model.encodeInTiles(height: height, width: width, side: side, isCancelled: isCancelled) { tile in
             func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
@@ -210,7 +226,7 @@ public struct SuperResolver {
     /// The random numbers of a sample.
     private func random(_ options: Options, sample: Int, of low: Image) throws -> Random {
         switch options.noise {
-        case .own: Random(seed: options.seed, name: "sample \(sample) of \(try low.pixelDigest)")
+        case .own: Random(seed: options.seed, name: "sample \(sample) of \(try low.pixelDigest())")
         case .shared: Random(seed: options.seed, name: "sample \(sample)")
         }
     }
@@ -225,9 +241,9 @@ public struct SuperResolver {
         var streams = try samples.map { try random(options, sample: $0, of: encoding.low) }
         func noise() -> Tensor { concatenate(streams.indices.map { streams[$0].normal(condition.shape) }, axis: 0) }
         let overlap = options.overlap * model.scale / model.factor
-        let tiles = LatentTiles.overlapping(height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap).filter {
-            !encoding.isEmpty($0)
-        }
+        let tiles = LatentTiles.overlapping(
+            height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap, unit: network.divisor
+        ).filter { !encoding.isEmpty($0) }
         var done = 0
         let target = try drawSample(from: noise(), steps: encoding.steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
             try Self.blend(

@@ -1,6 +1,7 @@
 import Foundation
 import Groundwork
 import TensorCore
+import VectorKernels
 
 /// What fine-tuning changed of a model's network: low-rank matrices under the names that ``ParameterStore/addAdapters(rank:alpha:seed:where:)`` gives
 /// them, and weights that were unfrozen, as they are now.
@@ -8,7 +9,9 @@ package struct Adapter {
     fileprivate static let metadataKey = "sr.adapter"
 
     fileprivate struct Description: Codable {
-        var format = 1
+        var format = 2
+        /// ``Model/weightsDigest()`` of the model that was fine-tuned.
+        var base: String
         var adaptation: Adaptation
         var training: TrainingSummary
     }
@@ -16,8 +19,9 @@ package struct Adapter {
     private let description: Description
     private let store: ParameterStore
 
-    package init(_ adaptation: Adaptation, store: ParameterStore, training: TrainingSummary) {
-        description = Description(adaptation: adaptation, training: training)
+    /// - Parameter base: ``Model/weightsDigest()`` of the model that was fine-tuned, as it was before.
+    package init(_ adaptation: Adaptation, store: ParameterStore, training: TrainingSummary, base: String) {
+        description = Description(base: base, adaptation: adaptation, training: training)
         self.store = store
     }
 
@@ -32,7 +36,7 @@ package struct Adapter {
 
 extension Model {
     /// Changes the network as an adapter file says, for good.
-    /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, or one of another network.
+    /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, or not one of this model.
     public func apply(adapter url: URL) throws {
         let file = try SafetensorsFile(reading: url)
         guard let json = file.metadata[Adapter.metadataKey],
@@ -46,9 +50,26 @@ extension Model {
         guard kind.isDiffusion else {
             throw Failure(.badData, "the model takes no adapter", expected: "a diffusion model", found: kind.rawValue)
         }
+        let digest = try weightsDigest()
+        guard digest == description.base else {
+            throw Failure(
+                .badData, "the adapter belongs to another model", at: url.path, expected: "weights of the digest \(description.base)", found: digest,
+                remedy: "give the model that was fine-tuned: start.safetensors in the folder of the run")
+        }
         let store = try adapt(description.adaptation, seed: 0)
         defer { networkStore.mergeAdapters() }
         try store.load(file)
         self.description.training = description.training
+    }
+    /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.
+    package func weightsDigest() throws -> String {
+        let digests = try stores.flatMap { prefix, store in store.stateDictionary().map { (prefix + $0.name, $0.tensor) } }.map { name, tensor in
+            let halves = [UInt16](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
+                convert_float_to_float16(tensor.count, tensor.pointer, buffer.baseAddress)
+                initialized = tensor.count
+            }
+            return "\(name) \(tensor.shape) \(try halves.withUnsafeBytes { try sha256(of: $0) })\n"
+        }
+        return try Array(digests.joined().utf8).withUnsafeBytes { try sha256(of: $0) }
     }
 }

@@ -123,15 +123,18 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     /// Of the fields that it was trained on; nil in files of earlier versions.
     package var spectrum: FieldSpectrum?
     package var training: TrainingSummary
+    /// The preset that the model was trained by; nil in files that do not tell.
+    package var preset: TrainingConfiguration.Preset?
     /// Version of the program that wrote the file.
     package var program: String
 
     package init(
         kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
-        regression: RegressionNetworkConfiguration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary
+        regression: RegressionNetworkConfiguration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary,
+        preset: TrainingConfiguration.Preset? = nil
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
-        (self.kind, self.normalization, self.spectrum, self.training) = (kind, normalization, spectrum, training)
+        (self.kind, self.normalization, self.spectrum, self.training, self.preset) = (kind, normalization, spectrum, training, preset)
         (self.autoencoder, self.diffusion, self.regression) = (autoencoder, diffusion, regression)
     }
 }

@@ -18,7 +18,7 @@ package struct KrigingEnsemble {
     package init(_ kriging: Kriging, from low: Image, seed: UInt64) throws {
         (self.kriging, self.low, self.seed) = (kriging, low, seed)
         mean = kriging.estimate(from: low)
-        digest = try low.pixelDigest
+        digest = try low.pixelDigest()
     }
 
     /// A sample in Gauss, NaN where the low resolution is; its block means are those of low resolution where that is exact.

@@ -122,7 +122,7 @@ extension PreparationReader {
         var (map, low, history) = try cut.make()
         let known = PixelStatistics(of: map.image), pixels = map.image.pixels.count
         guard let statistics = FieldStatistics(known, pixels: pixels) else { throw Unpaired("no pixel has a value") }
-        map.header.updateStatistics(known, pixels: pixels)
+        map.header.updateStatistics(known)
         let regions = file.regions + shown.filter { cut.frame.contains($0.pixel) }.map(\.region).filter { !file.regions.contains($0) }
         map.regions = regions
         low?.map.regions = regions

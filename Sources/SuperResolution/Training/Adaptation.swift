@@ -4,7 +4,7 @@ import TensorCore
 
 /// What of a model fine-tuning changes.
 package struct Adaptation: Sendable, Codable, Equatable {
-    /// Which of the network's own weights are trained beside the low-rank ones.
+    /// Which of the network's own weights are trained beside the low-rank ones: never those that low-rank matrices adapt.
     package enum Unfrozen: String, Sendable, Codable, CaseIterable {
         /// The layers at the lowest resolution; what the paper unfreezes.
         case bottleneck
@@ -41,7 +41,9 @@ extension Model {
             ? ParameterStore()
             : networkStore.addAdapters(rank: adaptation.rank, alpha: adaptation.alpha, seed: seed, where: network.isAttentionProjection)
         let unfrozen = networkStore.subset { name in
-            switch adaptation.unfreeze {
+            // The same weights learned twice over would have two paces of learning.
+            if adaptation.rank > 0, network.isAttentionProjection(name) { return false }
+            return switch adaptation.unfreeze {
             case .bottleneck: network.isBottleneck(name)
             case .none: false
             case .all: true

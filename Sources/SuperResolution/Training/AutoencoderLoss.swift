@@ -35,9 +35,9 @@ package struct AutoencoderLoss: Sendable, Codable, Equatable {
         field: 0.3, latent: 1e-4, latentNoise: 0.02, perceptual: 0.3, adversarial: 0, adversarialStart: 0,
         discriminator: PatchDiscriminator.Configuration(width: 32, layers: 2), revival: 200)
 
-    /// All terms.
+    /// All terms, from so early on that a short run has them.
     package static let tiny = AutoencoderLoss(
-        field: 0.3, latent: 1e-4, latentNoise: 0.02, perceptual: 0.1, adversarial: 0.1, adversarialStart: 100,
+        field: 0.3, latent: 1e-4, latentNoise: 0.02, perceptual: 0.1, adversarial: 0.1, adversarialStart: 20,
         discriminator: PatchDiscriminator.Configuration(width: 8, layers: 2), revival: 50)
 
     /// Weights that make sense and a discriminator that can be built.

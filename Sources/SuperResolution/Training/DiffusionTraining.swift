@@ -17,6 +17,8 @@ package final class DiffusionTraining: TrainingTask {
     private let network: any DenoisingNetwork
     private let alphas: [Double]
     private let fixedCrops: [MagnetogramCollection.Crop]
+    /// Of a model that is fine-tuned: its digest before.
+    private let base: String?
     private let validationCollection: MagnetogramCollection?
     /// The latents of a generation of crops, normalised.
     private var encoded: (generation: Int, latents: Latents)?
@@ -42,12 +44,13 @@ package final class DiffusionTraining: TrainingTask {
                     statistics: LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
                 spectrum: try training.spectrum(seed: configuration.seed),
                 training: TrainingSummary(
-                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
+                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
+                preset: configuration.preset),
             seed: configuration.seed)
         if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
         var random = Random(seed: configuration.seed, name: "latent statistics")
-        let count = min(64, max(4, (1 << 20) / (configuration.cropSize * configuration.cropSize)))
-        let crops = (0..<count).map { _ in training.randomCrop(size: configuration.cropSize, &random) }
+        // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
+        let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
         let raw = try encode(crops, of: training, by: model)
         model.description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
         return model
@@ -74,6 +77,7 @@ package final class DiffusionTraining: TrainingTask {
         validationCollection = validation
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
+        base = configuration.adaptation == nil ? nil : try model.weightsDigest()
     }
 
     /// The model being trained, with the weights as they are.
@@ -123,8 +127,8 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
-        guard let adaptation = configuration.adaptation else { return }
-        try store.withValues(values) { try Adapter(adaptation, store: store, training: training).write(to: url) }
+        guard let adaptation = configuration.adaptation, let base else { return }
+        try store.withValues(values) { try Adapter(adaptation, store: store, training: training, base: base).write(to: url) }
     }
 
     /// (prediction − target)² of every latent value.

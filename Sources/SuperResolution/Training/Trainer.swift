@@ -8,7 +8,8 @@ public struct Trainer {
     private let configuration: TrainingConfiguration
     private let model: Model
     private let task: any TrainingTask
-    /// Whether the model at the start follows from configuration and data alone.
+    /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
+    /// may have changed when a run is resumed.
     private let startsAnew: Bool
 
     /// Reads the data and builds the network.
@@ -23,7 +24,7 @@ public struct Trainer {
         if configuration.overfit > 0 { configuration.validateEvery = 0 }
         let (training, validation) = try Self.collections(data, wantsValidation: configuration.validateEvery > 0, logger: logger)
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
-        startsAnew = start == nil && (model.autoencoder == nil || model.network == nil)
+        startsAnew = start == nil && model.network == nil
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
@@ -64,7 +65,8 @@ public struct Trainer {
                     kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
                     regression: configuration.regression, spectrum: try training.spectrum(seed: configuration.seed),
                     training: TrainingSummary(
-                        steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count)),
+                        steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
+                    preset: configuration.preset),
                 seed: configuration.seed)
         }
         if let start { try model.loadNetwork(start) }
@@ -115,11 +117,14 @@ public struct Trainer {
         )
     }
 
-    /// Keeps what the run started from with it, for resuming, unless that follows from configuration and data.
+    /// Keeps what the run started from with it, for resuming, unless that follows from the configuration.
     /// - Throws: `Failure` (`.cannotWrite`).
     package func keepStart(in folder: RunFolder) throws {
         if !startsAnew { try model.write(to: folder.start) }
     }
+
+    /// Of what is diffused; nil for a model that does not diffuse.
+    package var statistics: LatentStatistics? { model.description.diffusion?.statistics }
 
     /// One line: what is trained on how much.
     public var summary: String {

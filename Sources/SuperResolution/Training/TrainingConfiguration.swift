@@ -25,8 +25,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var model: ModelKind
     public var preset: Preset
     public var seed: UInt64
-    /// Optimiser steps in all.
-    public var steps: Int
+    /// Optimiser steps in all; nil where `epochs` tells how long.
+    public var steps: Int?
     /// Passes over the data, one random crop an image each, in the place of `steps`.
     public var epochs: Int?
     /// Hours after which training stops and saves.
@@ -106,10 +106,11 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         self.model = model
         self.preset = preset
         seed = 1
-        steps = isPaper ? 300_000 : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
+        steps = isPaper ? nil : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
         epochs = isPaper ? 30 : nil
         batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder ? 16 : 8) : 4)
         cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
+        // The paper gives 3e-4 for the diffusion models; that its autoencoder learned so too is assumed.
         learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
         warmup = isPaper ? 0 : isSmall ? 100 : 10
         schedule = isPaper ? .constant : .cosine
@@ -166,14 +167,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
                 .usage, "an autoencoder is not fine-tuned on pairs", expected: "a model that super-resolves", found: model.kind.rawValue,
                 remedy: "train it further with `sr train --model vqgan --from`")
         }
-        let isPaper: Bool =
-            switch (model.description.diffusion?.network, model.description.regression) {
-            case (.paper, _): true
-            case (_, .enhance(let network)): network.alignsCorners
-            case (_, .progressive(let network)): network.alignsCorners
-            default: false
-            }
-        self.init(model: model.kind, preset: isPaper ? .paper : .small)
+        self.init(model: model.kind, preset: model.description.preset ?? .small)
         (steps, epochs, warmup, schedule) = (1000, nil, 50, .cosine)
         learningRate = 3e-4
         weightDecay = 0
@@ -193,6 +187,11 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     /// Reads a saved configuration.
     /// - Throws: `Failure` (`.configuration`).
     public init(yaml text: String, at location: String) throws {
+        try self.init(decoding: text, at: location)
+        try checkKeys(of: try Yams.load(yaml: text) as? [String: Any] ?? [:], at: location)
+    }
+
+    private init(decoding text: String, at location: String) throws {
         do {
             self = try YAMLDecoder().decode(TrainingConfiguration.self, from: text)
         } catch let error as DecodingError {
@@ -205,18 +204,38 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     /// The keys of a configuration file.
     public static var keys: [String] { CodingKeys.allCases.map(\.rawValue) }
 
-    /// This configuration with a file's entries in the place of its own; every top-level key must be one of ``keys``.
-    /// - Throws: `Failure` (`.configuration`) for a value of the wrong kind.
+    /// This configuration with a file's entries in the place of its own.
+    /// - Throws: `Failure` (`.configuration`) for a value of the wrong kind, a key that does not exist, at whatever level, or `steps` beside `epochs`.
     public func overlaid(with entries: [String: Any], at location: String) throws -> TrainingConfiguration {
         guard !entries.isEmpty else { return self }
+        let lengths = ["steps", "epochs"].filter { entries[$0].map { !($0 is NSNull) } ?? false }
+        guard lengths.count < 2 else {
+            throw Failure(.configuration, "steps and epochs exclude each other", at: location, remedy: "leave one of them out")
+        }
         do {
-            guard let own = try Yams.load(yaml: yaml()) as? [String: Any] else { return self }
-            return try TrainingConfiguration(yaml: try Yams.dump(object: Self.merged(own, entries)), at: location)
+            guard var own = try Yams.load(yaml: yaml()) as? [String: Any] else { return self }
+            if !lengths.isEmpty { for key in ["steps", "epochs"] { own[key] = nil } }
+            let result = try TrainingConfiguration(decoding: try Yams.dump(object: Self.merged(own, entries)), at: location)
+            try result.checkKeys(of: entries, at: location)
+            return result
         } catch let failure as Failure {
             throw failure
         } catch {
             throw Failure(.configuration, "the configuration cannot be read", at: location, found: "\(error)")
         }
+    }
+
+    /// Refuses keys of a file that this configuration, which was read from it, has not taken.
+    /// - Throws: `Failure` (`.configuration`)
+    private func checkKeys(of entries: [String: Any], at location: String) throws {
+        func check(_ entries: [String: Any], _ known: [String: Any], below parents: String) throws {
+            for (key, value) in entries.sorted(by: { $0.key < $1.key }) where !(value is NSNull) {
+                guard let own = known[key] else { throw Failure.unknownKey(parents + key, known: Array(known.keys), at: location) }
+                if let value = value as? [String: Any], let own = own as? [String: Any] { try check(value, own, below: "\(parents)\(key).") }
+            }
+        }
+        guard let own = try Yams.load(yaml: yaml()) as? [String: Any] else { return }
+        try check(entries, own.merging(Self.keys.map { ($0, "") }) { own, _ in own }, below: "")
     }
 
     /// The entries of the second over those of the first, level by level.
@@ -234,7 +253,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
             guard isSound else { throw Failure(.configuration, "\(key.rawValue) is not valid", expected: expected, found: "\(found)") }
         }
         // Upper limits keep products of these from overflowing, and memory bounded.
-        try check((1...1_000_000_000).contains(steps), .steps, "1 … 1000000000", steps)
+        try check(steps.map { (1...1_000_000_000).contains($0) } ?? (epochs != nil), .steps, "1 … 1000000000", steps ?? 0)
+        try check(epochs == nil || steps == nil, .epochs, "none beside steps", epochs ?? 0)
         try check(epochs.map { (1...1_000_000).contains($0) } ?? true, .epochs, "1 … 1000000", epochs ?? 0)
         try check(maxHours.map { $0 > 0 && $0.isFinite } ?? true, .maxHours, "more than 0", maxHours ?? 0)
         try check((1...4096).contains(batchSize), .batchSize, "1 … 4096", batchSize)

@@ -41,7 +41,8 @@ package struct TrainingLoop {
 
     /// Steps in all: as configured, or as many as the epochs take.
     package var steps: Int {
-        configuration.epochs.map { max(1, $0 * task.imageCount / (configuration.batchSize * configuration.accumulate)) } ?? configuration.steps
+        guard let epochs = configuration.epochs else { return configuration.steps ?? 0 }
+        return max(1, epochs * task.imageCount / (configuration.batchSize * configuration.accumulate))
     }
 
     /// Trains from the last checkpoint, if there is one, or from the start.

@@ -65,10 +65,10 @@ package struct PerceptualDistance: Sendable {
     /// - Throws: `Failure` if the program was built without them or they are damaged.
     package static func bundled() throws -> PerceptualDistance { try shared.get() }
 
-    private static let shared = Result {
-        try PerceptualDistance(
-            SafetensorsFile(reading: Bundle.module.bundleURL.appendingPathComponent("Resources/LPIPS/alexnet-v0.1.safetensors")))
-    }
+    private static let shared = Result { try PerceptualDistance(SafetensorsFile(reading: bundledWeights)) }
+
+    /// Their file.
+    static let bundledWeights = Bundle.module.bundleURL.appendingPathComponent("Resources/LPIPS/alexnet-v0.1.safetensors")
 
     /// The distance of each image to its counterpart; at least 0, some tenths for images that look unlike.
     ///

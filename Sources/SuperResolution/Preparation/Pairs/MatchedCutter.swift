@@ -31,13 +31,15 @@ struct MatchedCutter: CropCutter {
         guard !frames.isEmpty else { return [] }
         let field = try high.file.whole()
         var pairing = MagnetogramPair.Options()
-        (pairing.scale, pairing.factor, pairing.minimumCorrelation) = (options.scale, options.factor, options.minimumCorrelation)
+        // A product of this program is on HMI's scale already.
+        let factor = low.header.isProduct ? 1 : options.factor
+        (pairing.scale, pairing.factor, pairing.minimumCorrelation) = (options.scale, factor, options.minimumCorrelation)
         return frames.map { frame in
             CropCut(frame: frame) { [pairing] in
                 let pair = try MagnetogramPair(high: field, low: low, frame: frame, options: pairing), figures = pair.figures
                 if let refusal = pair.refusal { throw Unpaired("\(refusal); paired with \(low.source.lastPathComponent)") }
                 let statistics = PairStatistics(
-                    kind: .matched, source: low.source.path, sha256: lowSHA256, time: low.time?.description, factor: options.factor,
+                    kind: .matched, source: low.source.path, sha256: lowSHA256, time: low.time?.description, factor: factor,
                     correlation: figures.correlation, slopeOfMeans: figures.slopeThroughOrigin, shift: figures.shift, registration: figures)
                 return (
                     pair.high, LowResolution(map: pair.low, statistics: statistics),

@@ -47,8 +47,10 @@ package struct RegisteredPairs: LowResolutionSource {
                     + "\(width) × \(height)")
         }
         if map.isTurned { other = other.turned() }
+        // A product of this program is on HMI's scale already.
         return Partner(
-            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale, factor: factor, minimumCorrelation: minimumCorrelation)
+            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale, factor: other.header.isProduct ? 1 : factor,
+            minimumCorrelation: minimumCorrelation)
     }
 
     private struct Partner: LowResolutionPartner {
