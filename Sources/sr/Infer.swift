@@ -60,8 +60,12 @@ struct Infer: ParsableCommand {
     @Option(help: "Keep the input's block means: exact, off, or auto (exact, but for MDI half the correction).")
     var consistency = SuperResolutionProduct.Consistency.auto
 
-    @Option(help: "MDI fields are divided by this first, to be on HMI's scale (1.4: Liu et al. 2012).")
-    var mdiFactor = 1.4
+    @Option(
+        help: """
+            Fields of MDI and other instruments than HMI are divided by this first, to be on HMI's scale (default: by instrument and calibration level; \
+            of MDI 1.4 for level 1.8.2, Liu et al. 2012).
+            """)
+    var mdiFactor: Double?
 
     @Flag(help: "Go on at a pixel scale the model is not made for, and with unfit images.")
     var force = false
@@ -109,7 +113,7 @@ struct Infer: ParsableCommand {
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
         try check((16...1024).contains(tile) && tile % 4 == 0, "--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
         try check(overlap >= 0 && overlap < tile, "--overlap must be at least 0 and less than --tile, not \(overlap)")
-        try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
+        try check((0.1...10).contains(mdiFactor ?? 1), "--mdi-factor must be 0.1 … 10, not \(mdiFactor ?? 1)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(samples > 1 || !keepSamples, "--keep-samples needs --samples of at least 2")
         try check(samples > 1 || (fineCutoff == nil && fineOrder == nil), "--fine-cutoff and --fine-order need --samples of at least 2")
@@ -178,7 +182,7 @@ struct Infer: ParsableCommand {
             sampler: sampling.sampler, steps: sampling.stepCount, eta: sampling.etaOrZero, tile: tile, overlap: overlap, seed: sampling.seed)
         (options.samples, options.meanIsPrimary, options.keepsSamples) = (samples, primary == .mean, keepSamples)
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
-        (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
+        (options.consistency, options.gain, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
         let product = try SuperResolutionProduct(
             model: try model.map(fileURL) ?? BundledModels.superResolution(), adapter: adapter.map(fileURL), logger: logger)

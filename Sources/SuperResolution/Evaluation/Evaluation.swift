@@ -165,7 +165,7 @@ public struct Evaluation {
     private func read(_ file: URL) throws -> Map {
         let map = try Magnetogram(reading: file)
         do {
-            let low = try FITSFile(reading: file).lowResolution()
+            let low = try FITSFile(reading: file).lowResolution()?.image
             let truth = try Truth(
                 map.image, lowResolution: low, pixelArea: map.grid?.pixelArea, mu: map.mu(every: Truth.muBlock),
                 trimmedToMultiplesOf: EvaluationOptions().trim)

@@ -41,8 +41,8 @@ public struct SuperResolutionProduct {
         /// Order of the Butterworth high-pass that separates fine from coarse structure, at least 1.
         public var fineOrder = 2
         public var consistency = Consistency.auto
-        /// MDI fields are divided by this before (1.4 after Liu et al. 2012).
-        public var mdiFactor = 1.4
+        /// What fields of other instruments than HMI are divided by before; nil for the gain that their conditions tell.
+        public var gain: Double?
         /// Goes on at a pixel scale the model was not made for, and with an image whose QUALITY says it is unfit.
         public var isForced = false
         /// Whether pixels without data become 0 instead of NaN.
@@ -75,6 +75,9 @@ public struct SuperResolutionProduct {
     private let model: Model
     /// A line for each file the model is made of.
     private let provenance: [String]
+    /// The model's file name.
+    private let name: String
+    private let advice = Advice()
     private let logger: Logger
 
     /// - Parameters:
@@ -85,6 +88,7 @@ public struct SuperResolutionProduct {
         model = try Model(reading: file)
         if let adapter { try model.apply(adapter: adapter) }
         resolver = try SuperResolver(model, at: file.path)
+        name = file.lastPathComponent
         let files = [("model", file)] + (adapter.map { [("adapter", $0)] } ?? [])
         provenance = try files.map { "\($0) \($1.lastPathComponent), SHA-256 \(try sha256(of: $1))" }
         self.logger = logger
@@ -112,7 +116,8 @@ public struct SuperResolutionProduct {
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
     ) throws -> Result {
-        let (low, part) = try prepared(input, options)
+        let (low, part, remarks) = try prepared(input, options)
+        for remark in remarks { advice.once(remark) { logger.warning("\($0)") } }
         var settings = options.resolver
         settings.consistency = options.consistency.weight(for: low.instrument)
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
@@ -129,6 +134,7 @@ public struct SuperResolutionProduct {
         }
         high.header.refineGrid(by: model.scale)
         describe(&high.header, of: low, part, options, settings)
+        for remark in remarks { high.header.addHistory("sr: \(remark)") }
         var result = Result(low: low, sample: high)
         result.ensemble = ensemble.map { EnsembleImages($0) }
         ensemble = nil
@@ -188,8 +194,10 @@ public struct SuperResolutionProduct {
         return FITSWriter.Cube(name: "SAMPLES", header: header, count: samples.count, plane: samples.image(at:))
     }
 
-    /// The input, cut out, checked and on HMI's scale, with the place it was cut from.
-    private func prepared(_ input: URL, _ options: Options) throws -> (map: Magnetogram, part: (frame: CropFrame, region: Region?)?) {
+    /// The input, cut out, checked and on HMI's scale, with the place it was cut from, and what is to be said of model and input.
+    private func prepared(
+        _ input: URL, _ options: Options
+    ) throws -> (map: Magnetogram, part: (frame: CropFrame, region: Region?)?, remarks: [String]) {
         var map = try Magnetogram(reading: input)
         try checkGrid(map.header, at: input.path)
         if let strongest = map.image.pixels.lazy.filter({ !$0.isNaN }).map(abs).max(), strongest > Self.strongestField {
@@ -228,13 +236,18 @@ public struct SuperResolutionProduct {
                     found: String(format: "%.3f", scale), remedy: "give MDI or 4 × 4 averaged HMI magnetograms, or --force")
             }
         } else {
-            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(Int(Self.assumedScale)) arcsec are assumed")
+            let scale = map.conditions.arcsecPerPixel ?? Self.assumedScale
+            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(String(format: "%g", scale)) arcsec are assumed")
         }
-        if map.instrument == .mdi, options.mdiFactor != 1 {
-            let factor = Float(options.mdiFactor)
-            map.image.pixels = map.image.pixels.map { $0 / factor }
-        }
-        return (map, part)
+        let remarks = (model.description.input ?? .blockMeans).remarks(on: map, by: name, isGainGiven: options.gain != nil)
+        let gain = gain(of: map, options)
+        if gain != 1 { map.image.pixels = map.image.pixels.map { $0 / Float(gain) } }
+        return (map, part, remarks)
+    }
+
+    /// What the input is divided by.
+    private func gain(of map: Magnetogram, _ options: Options) -> Double {
+        map.instrument.isOther ? options.gain ?? map.conditions.gain : 1
     }
 
     /// Refuses a grid that is there but cannot be refined.
@@ -267,7 +280,10 @@ public struct SuperResolutionProduct {
             header.addHistory("sr: \(tiles)")
         }
         header.addHistory("sr: consistency with the input's block means, weight \(settings.consistency)")
-        if low.instrument == .mdi { header.addHistory("sr: MDI field divided by \(options.mdiFactor) (Liu et al. 2012, Solar Physics 279, 295)") }
+        if low.instrument.isOther, let title = low.instrument.title {
+            let source = options.gain == nil ? low.conditions.gainSource.map { " (\($0))" } ?? "" : ""
+            header.addHistory("sr: \(title) field divided by \(String(format: "%.5g", gain(of: low, options)))\(source)")
+        }
         if let (crop, region) = part {
             let centre = region.map { " around \($0)" } ?? ""
             header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)\(centre)")

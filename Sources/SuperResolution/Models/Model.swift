@@ -52,6 +52,8 @@ public final class Model {
     /// The number of trained values.
     public var parameterCount: Int { autoencoderStore.count + networkStore.count }
     public var training: TrainingSummary { description.training }
+    /// What it was trained to super-resolve, for people.
+    public var input: String { (description.input ?? .blockMeans).description }
 
     /// Reads a model file.
     /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
@@ -135,6 +137,7 @@ extension ModelDescription {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
+        try input?.degradation?.check(check)
         let channels = autoencoder?.latentChannels ?? 1
         guard let diffusion else { return }
         try diffusion.network.check(check)

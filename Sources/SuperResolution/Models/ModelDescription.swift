@@ -121,6 +121,8 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     /// Of Enhance and Progressive.
     package var regression: RegressionNetworkConfiguration?
     package var training: TrainingSummary
+    /// What it is made for; nil for block means of HMI.
+    package var input: ModelInput?
     /// Version of the program that wrote the file.
     package var program: String
 

@@ -37,7 +37,8 @@ struct MatchedCutter: CropCutter {
                 let pair = try MagnetogramPair(high: field, low: low, frame: frame, options: pairing), figures = pair.figures
                 if let refusal = pair.refusal { throw Unpaired("\(refusal); paired with \(low.source.lastPathComponent)") }
                 let statistics = PairStatistics(
-                    kind: .matched, source: low.source.path, sha256: lowSHA256, time: low.time?.description, factor: options.factor,
+                    kind: .matched, source: low.source.path, sha256: lowSHA256, time: low.time?.description,
+                    factor: options.factor ?? low.conditions.gain,
                     correlation: figures.correlation, slopeOfMeans: figures.slopeThroughOrigin, shift: figures.shift, registration: figures)
                 return (
                     pair.high, LowResolution(map: pair.low, statistics: statistics),
