@@ -51,8 +51,12 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let logger = common.start()
-        let configuration = try training.configuration(
+        var configuration = try training.configuration(
             common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], defaults: defaults)
+        if let simulate {
+            configuration.simulate = simulate.instrument.degradation
+            try configuration.validate()
+        }
         for (name, changes) in [("--model", model.map { $0 != configuration.model }), ("--preset", preset.map { $0 != configuration.preset })]
         where changes == true {
             throw Failure(.usage, "\(name) cannot change when a run is resumed", at: training.folder.url.path)
@@ -64,9 +68,7 @@ struct Train: ParsableCommand {
         guard let kind = try model ?? (file["model"].map { try named($0, "model") }) else {
             throw Failure(.usage, "no model is named", expected: "--model \(ModelKind.allCases.map(\.rawValue).joined(separator: "|"))")
         }
-        var configuration = TrainingConfiguration(model: kind, preset: try preset ?? (file["preset"].map { try named($0, "preset") }) ?? .small)
-        configuration.simulate = simulate?.instrument.degradation
-        return configuration
+        return TrainingConfiguration(model: kind, preset: try preset ?? (file["preset"].map { try named($0, "preset") }) ?? .small)
     }
 
     private func named<Value: RawRepresentable & CaseIterable>(_ value: Any, _ key: String) throws -> Value where Value.RawValue == String {

@@ -77,7 +77,7 @@ import Testing
             let collection = try TrainingExample.collection(folder)
             var random = Random(seed: 3)
             var seen = 0
-            for _ in 0..<12 {
+            for _ in 0..<24 {
                 let crop = collection.randomCrop(size: 32, &random)
                 let (field, known) = try collection.maskedFields([crop])
                 let guess = Parameter(random.normal(field.shape) * 50)

@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    /// Twenty crops, each with conditions of its own: what is measured is what was drawn, to 2 %, of blur and gain for every crop.
+    /// Twenty crops, each with conditions of its own: what is measured is what was drawn, to 2 %; of the blur of a single crop its noise tells 5 %.
     @Test func simulatesWhatItDraws() throws {
         try withTemporaryFolder { folder in
             try write(5, side: 240, to: folder)
@@ -97,7 +97,7 @@ import Testing
             (degradation.weakFieldExcess, degradation.saturation) = (0...0, nil)
             let collection = try simulated(folder, degradation)
             var random = Random(seed: 5), widths: Set<Double> = []
-            var (squares, count) = (0.0, 0)
+            var (squares, count, ratio) = (0.0, 0, 0.0)
             for _ in 0..<20 {
                 let crop = collection.randomCrop(size: 192, &random)
                 var own = Random(seed: try #require(crop.draw), name: "degradation")
@@ -105,7 +105,8 @@ import Testing
                 let low = Image(try collection.lowResolution([crop], scale: 4))
                 let found = Measurement(
                     of: low, truth: Image(try collection.fields([crop])), wing: (drawn.psf.wingFraction, drawn.psf.wingWidth))
-                #expect(abs(found.width / drawn.psf.width - 1) < 0.02, "\(found.width) for \(drawn.psf.width)")
+                #expect(abs(found.width / drawn.psf.width - 1) < 0.05, "\(found.width) for \(drawn.psf.width)")
+                ratio += found.width / drawn.psf.width / 20
                 #expect(abs(found.gain / (drawn.gain / degradation.gain) - 1) < 0.02, "\(found.gain) for \(drawn.gain)")
                 // Noise in units of what it should be, on HMI's scale.
                 squares += found.squares / (drawn.noise / degradation.gain) / (drawn.noise / degradation.gain)
@@ -114,6 +115,7 @@ import Testing
                 widths.insert(drawn.psf.width)
             }
             #expect(widths.count == 20, "no two crops alike")
+            #expect(abs(ratio - 1) < 0.01, "blur \(ratio)")
             #expect(abs((squares / Double(count)).squareRoot() - 1) < 0.02, "noise \((squares / Double(count)).squareRoot())")
         }
     }

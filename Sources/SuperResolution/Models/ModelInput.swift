@@ -5,7 +5,7 @@ import SolarImage
 package struct ModelInput: Sendable, Codable, Equatable {
     /// The ``Instrument/name``.
     package var instrument: String
-    /// What its conditions were drawn from; nil for block means of HMI, and for fields that the instrument saw itself.
+    /// What its conditions were drawn from for every crop; nil for block means of HMI, and for pairs, which are as they are.
     package var degradation: Degradation?
 
     package init(instrument: String, degradation: Degradation? = nil) { (self.instrument, self.degradation) = (instrument, degradation) }
