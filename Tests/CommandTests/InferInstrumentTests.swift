@@ -46,4 +46,31 @@ import Testing
             #expect(!given.errors.contains("uncertain") && given.history.contains("MDI field divided by 0.9"), "\(given)")
         }
     }
+
+    /// GONG's pixels are too large for the models: that is said, and with --force a piece is super-resolved on HMI's scale.
+    @Test func gong() throws {
+        try withFolder { folder in
+            let text = try String(contentsOf: fixture("SolarImage/GONG/td-2009.header"), encoding: .utf8)
+            let input = folder.appendingPathComponent("tdbqa090905t0924.fits")
+            var image = Image(width: 860, height: 860, repeating: 0)
+            for y in 0..<860 { for x in 0..<860 { image[x, y] = Float((x * 37 + y * 101) % 101 - 50) } }
+            try FITSWriter.write(image, header: FITSHeader(FITSCard.cards(from: text.split(separator: "\n").map(String.init))), to: input)
+            let model = try TinyModels.shared.get().model
+            let arguments = [
+                "infer", input.path, "--model", model.path, "--steps", "1", "--crop", "400,300,32,32", "--output", folder.path, "--consistency",
+                "exact",
+                "--no-progress",
+            ]
+            expectRefusal(try sr(arguments), 65, ["pixel scale", "1.8 … 2.2 arcsec", "2.535", "--force"])
+            let forced = try sr(arguments + ["--force"])
+            #expect(forced.status == 0 && forced.errors.contains("neither GONG's blur nor its noise"), "\(forced)")
+            let result = try Magnetogram(reading: folder.appendingPathComponent("tdbqa090905t0924_sr.fits"))
+            #expect(result.image.width == 128 && abs((result.arcsecPerPixel ?? 0) - 2.53509 / 4) < 1e-4)
+            let means = result.image.blockMean(by: 4).pixels, expected = image.cropped(x: 400, y: 300, width: 32, height: 32).pixels
+            #expect(zip(means, expected).allSatisfy { abs($0 - 1.438 * $1) < 0.01 })
+            #expect(result.time?.description == "2009-09-05T09:24:01.000Z")
+            let history = result.header.cards.filter { $0.keyword == "HISTORY" }.map(\.comment).joined(separator: " ")
+            #expect(history.contains("GONG field divided by 0.69541 (Liu et al. 2025"), "\(history)")
+        }
+    }
 }

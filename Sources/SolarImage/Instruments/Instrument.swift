@@ -31,6 +31,7 @@ extension Instrument {
     public static let all: [Instrument] = [
         .hmi,
         .mdi,
+        .gong,
     ]
 
     /// The instrument whose field and scale of Gauss models give.
