@@ -18,10 +18,12 @@ public struct Magnetogram: Sendable {
     ///
     /// The time is that of `T_OBS`, else `T_REC`, else `DATE-OBS` or `DATE_OBS`, else of the file name (`20150623_000000`, taken as TAI, as archives
     /// name their files). Where the disk is known and all pixels beyond the limb have one and the same value, that value is a fill and becomes NaN;
-    /// measured values beyond the limb are kept.
+    /// measured values beyond the limb are kept, unless `masksOffDisk`: where the disk is known, all beyond it are NaN then, whatever they hold.
     /// - Throws: `Failure`: `.missingInput` if there is no such file; `.badData` if it holds no such image, none with a value, or one in a unit that
     ///   is not Gauss's.
-    public init(reading url: URL) throws { self = try MagnetogramFile(reading: url).whole() }
+    public init(reading url: URL, masksOffDisk: Bool = false) throws {
+        self = try MagnetogramFile(reading: url, masksOffDisk: masksOffDisk).whole()
+    }
 
     init(image: Image, file: MagnetogramFile) {
         (self.image, header, instrument, source) = (image, file.header, file.instrument, file.source)
@@ -36,6 +38,9 @@ public struct Magnetogram: Sendable {
 
     /// Whether it is mapped to heliographic coordinates (SHARP or SMARP CEA map) rather than as seen on the sky.
     public var isMap: Bool { grid?.projection == .cylindricalEqualArea }
+
+    /// Under what conditions it was taken, as far as the header tells.
+    public var conditions: ObservingConditions { instrument.conditions(header) }
 
     /// The side of a pixel in arcsec, from the header; if that tells nothing, nil.
     public var arcsecPerPixel: Double? { grid?.arcsecPerPixel }

@@ -5,6 +5,7 @@ import Groundwork
 ///
 /// Not for use by two threads at a time.
 package struct MagnetogramFile {
+    /// In standard form.
     package let header: FITSHeader
     package let instrument: Instrument
     package let source: URL
@@ -17,15 +18,22 @@ package struct MagnetogramFile {
     private let plane: FITSPlane
     /// Gauss for one of the file's units.
     private let factor: Float
+    /// Solar radii from the centre of the disk beyond which pixels become NaN, whatever they hold; nil for none.
+    private let limb: Double?
 
-    /// - Parameter bytes: the file's bytes, if they are in memory already.
+    /// - Parameters:
+    ///   - bytes: the file's bytes, if they are in memory already.
+    ///   - masksOffDisk: whether pixels beyond the limb become NaN, where the disk is known: HMI's hold noise for 45″ more, and on the limb spikes of
+    ///     thousands of Gauss.
     /// - Throws: as ``Magnetogram/init(reading:)``, but for what only the pixels tell.
-    package init(reading url: URL, bytes: FileBytes? = nil) throws {
+    package init(reading url: URL, bytes: FileBytes? = nil, masksOffDisk: Bool = false) throws {
         file = try FITSFile(reading: url, bytes: bytes)
         plane = try file.firstPlane()
-        let header = plane.header, name = url.lastPathComponent
+        let name = url.lastPathComponent
+        instrument = Instrument(header: plane.header, fileName: name)
+        let header = instrument.standardHeader(plane.header)
         (self.header, source) = (header, url)
-        instrument = Instrument(header: header, fileName: name)
+        limb = instrument.limb ?? (masksOffDisk ? 1 : nil)
         regions = Region.regions(header: header, fileName: name)
         let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
         time =
@@ -54,7 +62,8 @@ package struct MagnetogramFile {
 
     /// Parts of the image, and of its header, each by its lowest left pixel (from 0) and its size, read in one pass over the rows that hold them.
     ///
-    /// Where the disk is known and all pixels of these rows beyond the limb have one and the same value, that value is a fill and becomes NaN.
+    /// Where the disk is known and all pixels of these rows beyond the limb have one and the same value, that value is a fill and becomes NaN; where
+    /// these pixels are masked, all of them do.
     /// - Parameters:
     ///   - isTurned: whether the image is turned by 180° first, as ``Magnetogram/turned()`` does; the places are those in the turned image then.
     ///   - images: images whose memory may be used, and those of the parts afterwards: for many files one after the other, fresh memory costs more than
@@ -72,7 +81,8 @@ package struct MagnetogramFile {
             let image = Image(width: frame.width, height: frame.height, repeating: .nan)
             if index < images.count { images[index] = image } else { images.append(image) }
         }
-        var fill = OffDiskFill(header)
+        let disk = Disk(header)
+        var fill = limb == nil ? disk.map { OffDiskFill($0) } : nil
         let block = 16
         let buffer = UnsafeMutablePointer<Float>.allocate(capacity: block * width)
         defer { buffer.deallocate() }
@@ -100,12 +110,10 @@ package struct MagnetogramFile {
             }
         }
         var upright = header
-        if isTurned {
-            upright.turnGrid(width: width, height: height)
-            fill?.turn(width: width, height: height)
-        }
+        if isTurned { upright.turnGrid(width: width, height: height) }
+        let hidden = (limb.map { disk?.scaled(by: $0) } ?? (fill?.isFill == true ? disk : nil)).map { isTurned ? $0.turned(in: self) : $0 }
         return images.indices.map { index in
-            fill?.remove(from: &images[index], x: frames[index].x, y: frames[index].y)
+            hidden?.removeOutside(from: &images[index], x: frames[index].x, y: frames[index].y)
             var part = Magnetogram(image: images[index], file: self)
             part.header = upright
             if part.image.width < width || part.image.height < height { part.header.cropGrid(x: frames[index].x, y: frames[index].y) }
@@ -145,25 +153,28 @@ extension UnsafeMutablePointer<Float> {
     }
 }
 
-/// A value that all pixels beyond the limb have.
-private struct OffDiskFill {
-    private var centre: SIMD2<Double>
+/// The disk of the Sun in an image.
+private struct Disk {
+    private let centre: SIMD2<Double>
     private let radius: Double
-    private var value = Float.nan
-    private var count = 0
-    /// Whether two pixels beyond the limb differ, so that there is no fill.
-    private(set) var isRefuted = false
 
-    /// Nil if the disk is not known.
+    /// Nil if the header does not tell.
     init?(_ header: FITSHeader) {
         guard let disk = PixelGrid(header)?.disk else { return nil }
         (centre, radius) = disk
     }
 
-    mutating func turn(width: Int, height: Int) { centre = SIMD2(Double(width - 1), Double(height - 1)) - centre }
+    private init(centre: SIMD2<Double>, radius: Double) { (self.centre, self.radius) = (centre, radius) }
+
+    func scaled(by factor: Double) -> Disk { Disk(centre: centre, radius: factor * radius) }
+
+    /// In the image turned by 180°.
+    func turned(in file: MagnetogramFile) -> Disk {
+        Disk(centre: SIMD2(Double(file.width - 1), Double(file.height - 1)) - centre, radius: radius)
+    }
 
     /// The columns of a row that lie beyond the limb.
-    private func outside(row y: Int, from start: Int, to end: Int) -> [Range<Int>] {
+    func outside(row y: Int, from start: Int, to end: Int) -> [Range<Int>] {
         let dy = Double(y) - centre.y, square = radius * radius - dy * dy
         guard square >= 0 else { return [start..<end] }
         let half = square.squareRoot()
@@ -172,8 +183,32 @@ private struct OffDiskFill {
         return first < last ? [start..<first, last..<end] : [start..<end]
     }
 
+    /// Makes NaN of what lies beyond the limb in an image whose lowest left pixel is (`x`, `y`) of the whole.
+    func removeOutside(from image: inout Image, x: Int, y: Int) {
+        let width = image.width
+        for row in 0..<image.height {
+            for columns in outside(row: y + row, from: x, to: x + width) {
+                for column in columns { image[column - x, row] = .nan }
+            }
+        }
+    }
+}
+
+/// A value that all pixels beyond the limb have.
+private struct OffDiskFill {
+    private let disk: Disk
+    private var value = Float.nan
+    private var count = 0
+    /// Whether two pixels beyond the limb differ, so that there is no fill.
+    private(set) var isRefuted = false
+
+    init(_ disk: Disk) { self.disk = disk }
+
+    /// Whether what was looked at is one; few pixels may be equal by chance, since values are stored in steps of 0.1 G.
+    var isFill: Bool { !isRefuted && count >= 16 }
+
     mutating func look(at row: UnsafeBufferPointer<Float>, _ y: Int) {
-        for columns in outside(row: y, from: 0, to: row.count) {
+        for columns in disk.outside(row: y, from: 0, to: row.count) {
             for x in columns where row[x].isFinite {
                 if count == 0 { value = row[x] }
                 count += 1
@@ -181,18 +216,6 @@ private struct OffDiskFill {
                     isRefuted = true
                     return
                 }
-            }
-        }
-    }
-
-    /// Makes NaN of the fill in an image whose lowest left pixel is (`x`, `y`) of the whole.
-    func remove(from image: inout Image, x: Int, y: Int) {
-        // Few pixels may be equal by chance: values are stored in steps of 0.1 G.
-        guard !isRefuted, count >= 16 else { return }
-        let width = image.width
-        for row in 0..<image.height {
-            for columns in outside(row: y + row, from: x, to: x + width) {
-                for column in columns where image[column - x, row].isFinite { image[column - x, row] = .nan }
             }
         }
     }

@@ -54,8 +54,12 @@ struct Infer: ParsableCommand {
     @Option(help: "Hold the result to the input: exact (its block means), off, or auto (exact; for MDI what its blur and noise let it tell).")
     var consistency = Consistency.auto
 
-    @Option(help: "MDI fields are divided by this first, to be on HMI's scale (1.4: Liu et al. 2012).")
-    var mdiFactor = 1.4
+    @Option(
+        help: """
+            Fields of MDI and other instruments than HMI are divided by this first, to be on HMI's scale (default: by instrument and calibration level; \
+            of MDI 1.4 for level 1.8.2, Liu et al. 2012).
+            """)
+    var mdiFactor: Double?
 
     @Flag(help: "Go on at a pixel scale the model is not made for, with unfit images, and with products of sr (whose field is not divided again).")
     var force = false
@@ -106,7 +110,7 @@ struct Infer: ParsableCommand {
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
         try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
-        try check((0.1...10).contains(mdiFactor), "--mdi-factor must be 0.1 … 10, not \(mdiFactor)")
+        try check((0.1...10).contains(mdiFactor ?? 1), "--mdi-factor must be 0.1 … 10, not \(mdiFactor ?? 1)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(samples > 1 || !keepSamples, "--keep-samples needs --samples of at least 2")
         try check(samples > 1 || (fineCutoff == nil && fineOrder == nil), "--fine-cutoff and --fine-order need --samples of at least 2")
@@ -173,7 +177,7 @@ struct Infer: ParsableCommand {
         options.resolver = sampling.resolver
         (options.samples, options.meanIsPrimary, options.keepsSamples) = (samples, primary == .mean, keepSamples)
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
-        (options.consistency, options.mdiFactor, options.isForced) = (consistency, mdiFactor, force)
+        (options.consistency, options.gain, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
         let model = try model.map(fileURL) ?? BundledModels.superResolution()
         let product = try SuperResolutionProduct(model: model, adapter: adapter.map(fileURL), logger: logger)
@@ -248,11 +252,12 @@ struct Infer: ParsableCommand {
         var entries: [String: Any] = sampling.entries
         entries.merge(
             [
-                "model": model.path, "samples": samples, "keep-samples": keepSamples, "consistency": consistency.rawValue, "mdi-factor": mdiFactor,
+                "model": model.path, "samples": samples, "keep-samples": keepSamples, "consistency": consistency.rawValue,
                 "force": force, "off-disk": offDisk.rawValue, "primary": primary.rawValue, "preview": preview,
             ]
         ) { $1 }
         if let adapter { entries["adapter"] = fileURL(adapter).path }
+        if let mdiFactor { entries["mdi-factor"] = mdiFactor }
         if samples > 1 { (entries["fine-cutoff"], entries["fine-order"]) = (options.fineCutoff, options.fineOrder) }
         if let crop { entries["crop"] = crop }
         if let number = try regionNumber() {

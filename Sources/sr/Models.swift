@@ -39,6 +39,7 @@ struct Models: ParsableCommand {
                 """
                 \(name)
                   system      \(model.kind.rawValue), \(model.scale) times
+                  input       \(model.input)
                   parameters  \(model.parameterCount)
                   training    \(training.steps) steps of \(training.batchSize) crops, \(training.images) magnetograms, seed \(training.seed)
                   file        \(url.path)

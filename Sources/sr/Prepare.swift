@@ -31,17 +31,17 @@ struct Prepare: ParsableCommand {
               sr prepare hmi-disks --pairs mdi-disks --output pairs
             """)
 
-    enum Simulation: String, ExpressibleByArgument, CaseIterable { case mdi }
-
-    enum InstrumentChoice: String, ExpressibleByArgument, CaseIterable { case auto, hmi, mdi }
-
     @Argument(help: ArgumentHelp("FITS files or folders of them.", valueName: "input"))
     var inputs: [String]
 
     @Option(help: ArgumentHelp("Folder to write to.", valueName: "dir"))
     var output: String?
 
-    @Option(help: "Leave out files of other instruments; auto takes all. Files that do not tell theirs are taken to be of this one.")
+    @Option(
+        help: """
+            \((["auto"] + Instrument.all.map(\.name)).joined(separator: ", ")): leave out files of other instruments; auto takes all. Files that do not \
+            tell theirs are taken to be of this one.
+            """)
     var instrument = InstrumentChoice.auto
 
     @Option(help: "Side of a crop in pixels of the input, with --pairs of MDI's divided by --scale; a smaller map is taken whole.")
@@ -91,10 +91,15 @@ struct Prepare: ParsableCommand {
     @Option(help: "With --pairs: the least correlation of the two images, -1 to 1 (default: 0.7).")
     var minCorrelation: Double?
 
-    @Option(help: ArgumentHelp("Make pairs of HMI's crops with what MDI would have seen: mdi.", valueName: "instrument"))
-    var simulate: Simulation?
+    @Option(
+        help: ArgumentHelp("Make pairs of HMI's crops with what an instrument would have seen: \(SimulatedInstrument.list).", valueName: "instrument")
+    )
+    var simulate: SimulatedInstrument?
 
-    @Option(help: "With pairs: what MDI reads where HMI reads 1 Gauss; noted with LR, which keeps MDI's Gauss (default: 1.4).")
+    @Option(
+        help:
+            "With pairs: what MDI reads where HMI reads 1 Gauss; noted with LR, which keeps MDI's Gauss (default: by calibration level, 1.4 for 1.8.2)."
+    )
     var mdiFactor: Double?
 
     @Option(help: "With --simulate: the blur of MDI's optics, full width at half maximum in arcsec (default: 3.32).")
@@ -144,17 +149,18 @@ struct Prepare: ParsableCommand {
 
     private func options() throws -> PreparationOptions {
         var options = PreparationOptions()
-        options.instrument = instrument == .auto ? nil : Instrument(rawValue: instrument.rawValue)
+        options.instrument = instrument.instrument
         (options.cropSize, options.cropsPerImage, options.centre, options.scale) = (cropSize, cropsPerImage, centre, scale)
         (options.splitBy, options.seed, options.previews) = (splitBy, seed, previews)
         (options.regions, options.minimumMu) = (regions.map(fileURL), minMu)
         options.minimumCorrelation = minCorrelation ?? options.minimumCorrelation
-        options.factor = mdiFactor ?? options.factor
-        if simulate != nil {
-            var simulation = MDISimulation()
-            (simulation.factor, simulation.scale) = (options.factor, scale)
-            (simulation.blurWidth, simulation.noise) = (mdiBlur ?? simulation.blurWidth, mdiNoise ?? simulation.noise)
-            options.lowResolution = .simulated(simulation)
+        options.factor = mdiFactor
+        if let simulated = simulate?.instrument {
+            var observation = Observation(simulated.usualConditions)
+            observation.gain = mdiFactor ?? observation.gain
+            observation.psf.width = mdiBlur ?? observation.psf.width
+            observation.noise = mdiNoise ?? observation.noise
+            options.lowResolution = .simulated(observation, by: simulated)
         } else if let pairs {
             options.lowResolution = registered ? .registered(fileURL(pairs)) : .matched(fileURL(pairs), minutes: maxTimeDifference ?? 30)
         }

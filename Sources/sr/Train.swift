@@ -12,7 +12,7 @@ struct Train: ParsableCommand {
         abstract: "Train a model on HMI magnetograms.",
         discussion: """
             DATA is a folder that `sr prepare` wrote, or any folder of FITS crops or maps; of such a folder about a tenth, whole regions, is kept for \
-            validation. LR is the mean of every 4 × 4 pixels, or, of pairs, what stands beside HR.
+            validation. LR is the mean of every 4 × 4 pixels, what --simulate makes of them, or, of pairs, what stands beside HR. Pixels off the disk count for nothing.
 
             Latent systems (ldm-residual, ldm) diffuse in the latents of an autoencoder (vqgan), which is trained before them. Ctrl-C saves; --resume \
             goes on.
@@ -23,6 +23,14 @@ struct Train: ParsableCommand {
 
     @Option(help: ArgumentHelp("What to train: \(ModelKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "model"))
     var model: ModelKind?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Degrade HR as an instrument would (\(SimulatedInstrument.list)) instead of by the plain mean: blur, gain and noise are drawn anew for every \
+            crop, within ranges that the configuration holds and the model keeps.
+            """, valueName: "instrument"))
+    var simulate: SimulatedInstrument?
 
     @Option(help: "paper, small or tiny (default: small).")
     var preset: TrainingConfiguration.Preset?
@@ -43,8 +51,12 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let logger = common.start()
-        let configuration = try training.configuration(
-            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil)], defaults: defaults)
+        var configuration = try training.configuration(
+            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], defaults: defaults)
+        if let simulate {
+            configuration.simulate = simulate.instrument.degradation
+            try configuration.validate()
+        }
         for (name, changes) in [("--model", model.map { $0 != configuration.model }), ("--preset", preset.map { $0 != configuration.preset })]
         where changes == true {
             throw Failure(.usage, "\(name) cannot change when a run is resumed", at: training.folder.url.path)

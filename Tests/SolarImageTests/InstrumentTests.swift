@@ -28,7 +28,7 @@ import Testing
         #expect(FITSHeader([FITSCard("QUALITY", .integer(-2_147_483_648))]).quality == 0x8000_0000, "JSOC writes a signed word")
         #expect(FITSHeader().quality == nil)
         #expect(Instrument.mdi.unfitQualityBits & 0x200 == 0)
-        #expect(Instrument.mdi.unfitQualityBits & 0x2 != 0)
+        #expect(Instrument.mdi.unfitQualityBits == 0x8000_0CFA)
         #expect(Instrument.hmi.unfitQualityBits == 0x8000_0000)
     }
 

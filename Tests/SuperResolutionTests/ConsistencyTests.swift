@@ -39,8 +39,8 @@ import Testing
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/SolarImage/pair-1-hmi.fits")
         let truth = try Magnetogram(reading: file).image
         let noise = MetricFixture.noise(width: 64, height: 64)
-        let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
-        let low = truth.blurred(deviation: 6.6 / (8 * log(2.0)).squareRoot()).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y]
+        let observation = LinearObservation(psf: PointSpreadFunction(width: 6.6), noise: 11.6, arcsecPerPixel: 1)
+        let low = truth.blurred(by: observation.psf, arcsecPerPixel: 1).blockMean(by: 4).transformed { x, y, value in value + 11.6 * noise[x, y]
         }
         let prediction = low.bicubic(by: 4)
         func error(_ image: Image, _ truth: Image) -> Double {
@@ -54,11 +54,20 @@ import Testing
     }
 
     @Test func whatIsKnownOfInstruments() {
-        let mdi = LinearObservation.mdi(arcsecPerPixel: 0.5)
-        #expect(abs(mdi.blurWidth - 6.64) < 1e-9 && abs(mdi.noise - 16.2 / 1.4) < 1e-9)
-        #expect(LinearObservation.mdi(interval: 300, arcsecPerPixel: 0.5) == mdi)
-        #expect(abs(LinearObservation.mdi(interval: 30, arcsecPerPixel: 0.5).noise - 26.4 / 1.4) < 1e-9)
-        #expect(abs(LinearObservation.mdi(factor: 1, arcsecPerPixel: 0.5).noise - 16.2) < 1e-9)
+        func known(_ instrument: Instrument, interval: Int? = nil) -> LinearObservation {
+            var header = FITSHeader()
+            if let interval { header.set("INTERVAL", .integer(interval)) }
+            return LinearObservation(Observation(instrument.conditions(header)), arcsecPerPixel: 0.5)
+        }
+        let mdi = known(.mdi)
+        #expect(mdi.psf == PointSpreadFunction(width: 3.32))
+        #expect(known(.mdi, interval: 300) == mdi && known(.mdi, interval: 30).noise > 1.5 * mdi.noise)
+        // Their scale is the gain of the level, which a header without any word of it may leave open.
+        #expect(abs(mdi.noise - 16.2 / 1.4) < 1e-9 && abs(known(.mdi, interval: 30).noise - 26.4 / 1.4) < 1e-9)
+        #expect(known(.hmi) == .exact && known(.unknown) == .exact)
+        // Half way through the transfer function of a Gaussian of 3.32″.
+        let half = 2 * log(2) / (.pi * 3.32)
+        #expect(abs(mdi.transfer(atSquare: 0.25 * half * half) - 0.5) < 1e-9)
         #expect(Consistency.auto.observation(mdi) == mdi && Consistency.exact.observation(mdi) == .exact && Consistency.off.observation(mdi) == nil)
     }
 

@@ -145,7 +145,7 @@ import Testing
     @Test func cropsOfPairsHaveWholeBlocks() {
         let image = Image(width: 151, height: 90, repeating: 1)
         #expect(
-            frames(of: image) { ($0.cropSize, $0.lowResolution) = (1024, .simulated(MDISimulation())) } == [
+            frames(of: image) { ($0.cropSize, $0.lowResolution) = (1024, .simulated(Observation(Instrument.mdi.usualConditions), by: .mdi)) } == [
                 CropFrame(x: 0, y: 0, width: 148, height: 88)
             ])
         #expect(frames(of: image) { $0.cropSize = 1024 } == [CropFrame(x: 0, y: 0, width: 151, height: 90)])

@@ -71,13 +71,16 @@ import Testing
             let model = folder.appending(path: "model.safetensors")
             try ModelsExample.model().write(to: model)
             let field = EvaluationExample.field(5)
-            let low = field.blurred(deviation: 2.8).blockMean(by: 4)
+            let low = field.blurred(by: PointSpreadFunction(width: 6.6), arcsecPerPixel: 1).blockMean(by: 4)
             let maps = folder.appending(path: "maps")
             try createFolder(maps)
             let (map, pair) = (maps.appending(path: "map.fits"), maps.appending(path: "pair.fits"))
+            var header = FITSHeader()
+            header.set("MDIFACT", .real(1))
             try FITSWriter.write(field, header: FITSHeader.map(harp: 1), to: map)
-            try FITSWriter.write(field, header: FITSHeader.map(harp: 2), extensions: [("LR", low, FITSHeader())], to: pair)
-            let observation = LinearObservation.mdi(arcsecPerPixel: try Magnetogram(reading: pair).arcsecPerPixel ?? 0.5)
+            try FITSWriter.write(field, header: FITSHeader.map(harp: 2), extensions: [("LR", low, header)], to: pair)
+            let observation = LinearObservation(
+                Observation(Instrument.mdi.usualConditions), arcsecPerPixel: try Magnetogram(reading: pair).arcsecPerPixel ?? 0.5)
             let means = field.blockMean(by: 4)
             let expected: [Consistency: [Image]] = [
                 .auto: [means.bicubic(by: 4).consistent(with: means), low.bicubic(by: 4).consistent(with: low, by: observation)],

@@ -129,7 +129,7 @@ import Testing
         #expect(free.blockMean(by: 4).greatestDifference(from: low) > 1)
         let consistent = try resolver.superResolve(low, options: Options(steps: 2, observation: .exact))
         #expect(consistent.blockMean(by: 4).greatestDifference(from: low) < 1e-3)
-        let observation = LinearObservation(blurWidth: 6.6, noise: 11.6)
+        let observation = LinearObservation(psf: PointSpreadFunction(width: 6.6), noise: 11.6, arcsecPerPixel: 1)
         let observed = try resolver.superResolve(low, options: Options(steps: 2, observation: observation))
         expectClose(observed, free.consistent(with: low, by: observation), "by the observation", tolerance: 0)
         #expect(observed.blockMean(by: 4).greatestDifference(from: low) > 1)
@@ -142,7 +142,7 @@ import Testing
         let resolver = try SuperResolver(try ModelsExample.model())
         var low = low(width: 41, height: 22)
         for y in 0..<22 { for x in 0..<41 where x + y < 12 || (x, y) == (20, 11) { low[x, y] = .nan } }
-        for observation in [nil, LinearObservation.exact, LinearObservation(blurWidth: 6.6, noise: 11.6)] {
+        for observation in [nil, LinearObservation.exact, LinearObservation(psf: PointSpreadFunction(width: 6.6), noise: 11.6, arcsecPerPixel: 1)] {
             let result = try resolver.superResolve(low, options: Options(steps: 1, tile: 16, overlap: 4, observation: observation))
             #expect(result.pixels.map(\.isNaN) == low.replicated(by: 4).pixels.map(\.isNaN))
         }

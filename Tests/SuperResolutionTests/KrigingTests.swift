@@ -16,7 +16,7 @@ import Testing
     private func reference() throws -> Reference { try MetricFixture.load("kriging.json") }
 
     private func kriging(blur: Double = 0, noise: Double = 0, factor: Int = 4) -> Kriging {
-        Kriging(LinearObservation(blurWidth: blur, noise: noise), spectrum: .activeRegions, factor: factor)
+        Kriging(LinearObservation(psf: PointSpreadFunction(width: blur), noise: noise, arcsecPerPixel: 1), spectrum: .activeRegions, factor: factor)
     }
 
     private func isNear(_ image: Image, _ rows: [[Float?]], within tolerance: Float = 2e-3) -> Bool {
@@ -41,7 +41,7 @@ import Testing
         let reference = try reference()
         let prediction = MetricFixture.image(reference.prediction)
         #expect(isNear(prediction.consistent(with: MetricFixture.image(reference.low)), reference.consistent))
-        let observation = LinearObservation(blurWidth: reference.width, noise: reference.noise)
+        let observation = LinearObservation(psf: PointSpreadFunction(width: reference.width), noise: reference.noise, arcsecPerPixel: 1)
         #expect(isNear(prediction.consistent(with: MetricFixture.image(reference.seen), by: observation), reference.consistentBySeen))
     }
 

@@ -26,8 +26,8 @@ import Testing
             #expect(matching.matches.map(\.high) == [high[1], high[3]] && matching.matches.map(\.low) == [low[1], low[3]])
             #expect(abs(matching.matches[0].minutes - 2) < 1e-9 && abs(matching.matches[1].minutes + 4) < 1e-9)
             #expect(matching.unmatchedHigh.map(\.url) == [high[0], high[2], high[4]] && matching.unmatchedLow.map(\.url) == [low[0], low[2]])
-            #expect(matching.unmatchedHigh[0].reason == "the nearest file of mdi is 10.0 minutes away and has a nearer one: m10.fits")
-            #expect(matching.unmatchedHigh[2].reason == "the nearest file of mdi is 96.0 minutes away, more than 15: m204.fits")
+            #expect(matching.unmatchedHigh[0].reason == "the nearest file of another instrument is 10.0 minutes away and has a nearer one: m10.fits")
+            #expect(matching.unmatchedHigh[2].reason == "the nearest file of another instrument is 96.0 minutes away, more than 15: m204.fits")
             #expect(matching.unmatchedLow[0].reason == "the nearest file of hmi is 82.0 minutes away, more than 15: h24.fits")
             #expect((matching.unmatchedHigh + matching.unmatchedLow).allSatisfy { $0.failure == nil })
             // Exactly at the limit, and beyond it.
@@ -73,9 +73,9 @@ import Testing
                 folder.appendingPathComponent("missing.fits"),
             ]
             let matching = MagnetogramPairMatching(high: [high], low: low, limit: 1e9)
-            #expect(matching.matches.isEmpty && matching.unmatchedHigh.map(\.reason) == ["there is no file of mdi to pair it with"])
+            #expect(matching.matches.isEmpty && matching.unmatchedHigh.map(\.reason) == ["there is no file of another instrument to pair it with"])
             let reasons = matching.unmatchedLow.map(\.reason)
-            #expect(reasons.count == 5 && reasons[0] == "it is of hmi, not of mdi" && reasons[1].contains("0x00000400"))
+            #expect(reasons.count == 5 && reasons[0] == "it is of hmi, as those that it would be paired with" && reasons[1].contains("0x00000400"))
             #expect(reasons[2].contains("time of observation"))
             #expect(matching.unmatchedLow.map { $0.failure?.category } == [nil, nil, nil, .badData, .missingInput])
 

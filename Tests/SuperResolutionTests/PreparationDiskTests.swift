@@ -76,7 +76,8 @@ import Testing
             for line in crops {
                 let crop = try Magnetogram(reading: folder.crop(line)), number = try #require(crop.header.integer("NOAA_AR"))
                 let limit = try #require(limits[number]), step = try #require(crop.arcsecPerPixel)
-                let strength = Image(width: size, height: size, pixels: crop.image.pixels.map { $0.isFinite ? abs($0) : 0 }).blurred(deviation: 5)
+                let field = Image(width: size, height: size, pixels: crop.image.pixels.map { $0.isFinite ? abs($0) : 0 })
+                let blur = PointSpreadFunction(width: 5 * 2.354820045), strength = field.blurred(by: blur, arcsecPerPixel: 1)
                 func distance(_ index: Int) -> Double {
                     let (x, y) = (Double(index % size) - Double(size - 1) / 2, Double(index / size) - Double(size - 1) / 2)
                     return (x * x + y * y).squareRoot() * step
@@ -86,7 +87,7 @@ import Testing
                 let peak = try #require(near.max { strength.pixels[$0] < strength.pixels[$1] })
                 #expect(distance(peak) < limit && strength.pixels[peak] > 200, "\(number): \(distance(peak)) arcsec, \(strength.pixels[peak]) G")
                 if number == 8788 {
-                    let values = crop.image.blurred(deviation: 5).pixels.filter(\.isFinite)
+                    let values = crop.image.blurred(by: blur, arcsecPerPixel: 1).pixels.filter(\.isFinite)
                     #expect(values.max() ?? 0 > 800 && values.min() ?? 0 < -800, "\(values.max() ?? 0), \(values.min() ?? 0)")
                 }
             }

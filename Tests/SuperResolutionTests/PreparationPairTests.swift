@@ -26,14 +26,14 @@ import Testing
         let sun = SyntheticSun(spots: SyntheticSun.network(count: 300, width: 1.5, peak: 400, seed: 3), epoch: 1.28e9)
         try withPreparationFolder { folder in
             let source = try folder.write("disk.fits", SyntheticDisk(sun, from: observer, by: .hmi(reduction: 2), at: 1.28e9, noise: 6))
-            var simulation = MDISimulation()
-            (simulation.noise, simulation.factor) = (0, 1.25)
-            try folder.prepare(options(.simulated(simulation)) { ($0.factor, $0.cropsPerImage) = (1.25, 2) })
+            var simulation = Observation(Instrument.mdi.usualConditions)
+            (simulation.noise, simulation.gain) = (0, 1.25)
+            try folder.prepare(options(.simulated(simulation, by: .mdi)) { ($0.factor, $0.cropsPerImage) = (1.25, 2) })
             let crops = try folder.crops()
             #expect(crops.count == 2)
-            let upright = try Magnetogram(reading: source).turned()
+            let upright = try Magnetogram(reading: source, masksOffDisk: true).turned()
             let scale = try #require(upright.arcsecPerPixel)
-            let whole = upright.image.blurred(deviation: simulation.blurWidth / 2.354820045 / scale).blockMean(by: 4)
+            let whole = upright.image.blurred(by: simulation.psf, arcsecPerPixel: scale).blockMean(by: 4)
             for line in crops {
                 let high = try FITSFile(reading: folder.crop(line)).firstImage(), low = try lowResolution(of: line, in: folder)
                 #expect(high.image.width == 64 && low.image.width == 16 && low.image.height == 16)
@@ -50,7 +50,7 @@ import Testing
             // Noise: MDI's, the same for the same seed.
             simulation.noise = 20
             func noise() throws -> Image {
-                try folder.prepare(options(.simulated(simulation)))
+                try folder.prepare(options(.simulated(simulation, by: .mdi)))
                 let line = try #require(try folder.crops().first), low = try lowResolution(of: line, in: folder).image
                 let quiet = whole.cropped(x: line.x / 4, y: line.y / 4, width: 16, height: 16)
                 return low.transformed { x, y, value in value - 1.25 * quiet[x, y] }

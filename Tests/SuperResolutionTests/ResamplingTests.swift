@@ -1,9 +1,9 @@
 import Foundation
 import Groundwork
 import SolarImage
-import Testing
-
 import SuperResolution
+import TensorCore
+import Testing
 
 @Suite struct ResamplingTests {
     struct Fixture: Decodable {
@@ -21,6 +21,14 @@ import SuperResolution
         #expect(means.pixels.map(\.isNaN) == expected.pixels.map(\.isNaN))
         #expect(means[0, 0].isNaN)
         #expect(means.greatestDifference(from: expected) < 1e-4)
+        // Of tensors it is the same, bit for bit.
+        let image = MetricFixture.image(fixture.holes)
+        let batch = blockMean(Tensor(shape: [2, image.height, image.width, 1], values: image.pixels.map { 2 * $0 } + image.pixels), scale: 4)
+        #expect(batch.shape == [2, 2, 3, 1])
+        for (index, factor) in [Float(2), 1].enumerated() {
+            let values = batch.sliced(axis: 0, range: index..<index + 1).values
+            #expect(zip(values, means.pixels).allSatisfy { $1.isNaN ? $0.isNaN : $0 == factor * $1 })
+        }
     }
 
     @Test func blockMeanDropsIncompleteBlocks() {

@@ -135,8 +135,9 @@ struct GridKeywords {
     /// What `CROTA2` would be, in degrees, in MDI files made before they had it; nil in others.
     func earlyRoll() throws -> Double? {
         let modern = ["CROTA2", "PC1_1", "PC1_2", "PC2_1", "PC2_2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"].contains { header.contains($0) }
-        guard !modern, Instrument(header: header) == .mdi, (header.string("CTYPE1") ?? "").uppercased().hasPrefix("SOLAR") else { return nil }
-        return try number("SOLAR_P0").map { -$0 }
+        guard !modern, (header.string("CTYPE1") ?? "").uppercased().hasPrefix("SOLAR"), let keyword = Instrument(header: header).rollKeyword
+        else { return nil }
+        return try number(keyword).map { -$0 }
     }
 
     private func elements(_ name: String, diagonal: Double) throws -> (x: SIMD2<Double>, y: SIMD2<Double>)? {

@@ -30,9 +30,8 @@ package struct MagnetogramFigure: Sendable {
         package init(_ magnetogram: Magnetogram, title: String? = nil) {
             var image = magnetogram.image
             if let rotation = magnetogram.grid?.rotation, abs(rotation) > 90 { image.pixels.reverse() }
-            let name = magnetogram.instrument == .unknown ? nil : magnetogram.instrument.rawValue.uppercased()
             let time = magnetogram.time.map { "\($0.description.prefix(16).replacing("T", with: " ")) UT" }
-            let parts = [name, magnetogram.regions.first?.description, time].compactMap(\.self)
+            let parts = [magnetogram.instrument.title, magnetogram.regions.first?.description, time].compactMap(\.self)
             self.init(
                 image, title: title ?? (parts.isEmpty ? magnetogram.source.deletingPathExtension().lastPathComponent : parts.joined(separator: "  ")),
                 arcsecPerPixel: magnetogram.arcsecPerPixel)

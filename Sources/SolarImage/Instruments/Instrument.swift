@@ -1,68 +1,101 @@
-import Foundation
+/// A magnetograph: how its files are recognised, what they do differently from others', and under what conditions they were taken.
+///
+/// Each stands in a file of its own; adding one takes a line in ``all`` besides.
+public struct Instrument: Sendable {
+    /// In options, manifests and model files, such as `mdi`.
+    public let name: String
+    /// For people; nil if it is not known.
+    public var title: String?
+    /// Whether a header tells that the file is of this instrument.
+    var recognises: @Sendable (FITSHeader) -> Bool = { _ in false }
+    /// Whether a file is named as archives name this instrument's; asked only where the header tells no instrument.
+    var recognisesName: @Sendable (String) -> Bool = { _ in false }
+    /// The bits of `QUALITY` that mark an image as unfit; of any instrument the top bit, by which JSOC says that there is no image.
+    public var unfitQualityBits: UInt32 = 0x8000_0000
+    /// The keyword of the angle in degrees from solar north to image up, clockwise as seen, in files with `solar-x` axes and no matrix or `CROTA2`.
+    var rollKeyword: String?
+    /// Solar radii from the centre of the disk beyond which pixels hold no data, whatever their values; nil where the files mark these pixels.
+    var limb: Double?
+    /// The header as other instruments have theirs, so that grid, observer and time can be read from it; called once, when the file is opened.
+    var standardHeader: @Sendable (FITSHeader) -> FITSHeader = { $0 }
+    /// The conditions that a header, in its standard form, tells of.
+    package var conditions: @Sendable (FITSHeader) -> ObservingConditions = { ObservingConditions(arcsecPerPixel: PixelGrid($0)?.arcsecPerPixel) }
+    /// What training draws the conditions from that this instrument is simulated with; nil for one that is not simulated.
+    package var degradation: Degradation?
 
-/// The magnetograph a file comes from, with what its files do differently from others'.
-public enum Instrument: String, Sendable, Codable {
-    /// Helioseismic and Magnetic Imager on SDO: 4096² full disks of 0.5″ pixels, since 2010.
-    case hmi
-    /// Michelson Doppler Imager on SOHO: 1024² full disks of 2″ pixels, 1995 to 2011.
-    case mdi
-    /// Another, or a file whose header does not tell.
-    case unknown
+    init(_ name: String) { self.name = name }
+}
+
+extension Instrument {
+    /// Every instrument there is.
+    public static let all: [Instrument] = [
+        .hmi,
+        .mdi,
+        .gong,
+    ]
+
+    /// The instrument whose field and scale of Gauss models give.
+    public static let reference = hmi
+
+    /// The instrument of that ``name``.
+    public init?(name: String) {
+        guard let instrument = (Instrument.all + [.unknown]).first(where: { $0.name == name }) else { return nil }
+        self = instrument
+    }
 
     /// Recognises the instrument by `TELESCOP`, `INSTRUME`, `CAMERA` and `CONTENT`.
-    public init(header: FITSHeader) {
-        let words = ["TELESCOP", "INSTRUME", "CAMERA", "CONTENT"].compactMap { header.string($0)?.uppercased() }
-        if words.contains(where: { $0.hasPrefix("HMI") || $0.hasSuffix("/HMI") }) {
-            self = .hmi
-        } else if words.contains(where: { $0.hasPrefix("MDI") || $0.hasSuffix("/MDI") }) {
-            self = .mdi
-        } else {
-            self = .unknown
-        }
-    }
+    public init(header: FITSHeader) { self = Instrument.all.first { $0.recognises(header) } ?? .unknown }
 
-    /// The same; of a header with none of these keywords by the file's name, if that begins as archives name their files: `hmi.M_720s.…`,
-    /// `mdi_fd….fits`.
+    /// The same; of a header with none of these keywords by the file's name, if that begins as archives name their files.
     public init(header: FITSHeader, fileName: String) {
         self.init(header: header)
-        guard self == .unknown, ["TELESCOP", "INSTRUME", "CAMERA", "CONTENT"].allSatisfy({ header.string($0) == nil }) else { return }
-        guard let name = fileName.prefixMatch(of: /(?i)(hmi|mdi)[^a-z]/)?.1 else { return }
-        self = name.lowercased() == "hmi" ? .hmi : .mdi
+        guard self == .unknown, header.origins.isEmpty else { return }
+        self = Instrument.all.first { $0.recognisesName(fileName) } ?? .unknown
     }
 
-    /// The bits of `QUALITY` that mark an image as unfit.
-    ///
-    /// - HMI: the top bit, set where no line-of-sight observable could be made (JSOC, "Level-1.5 quality bits"). Lower bits only remark on the
-    ///   conditions.
-    /// - MDI: record missing (0x2), more than 1 % of the image missing (0x78), on-board processing error (0x80), cosmic rays (0x400) and improbable
-    ///   statistics (0x800) (SOI, "MDI standard quality bit definitions"). 0x200, "not in the prime 60 s programme", stands on good magnetograms.
-    public var unfitQualityBits: UInt32 {
-        switch self {
-        case .hmi, .unknown: 0x8000_0000
-        case .mdi: 0x0000_0CFA
+    /// Whether its field differs from the reference's: whether it is known, and another.
+    public var isOther: Bool { self != .reference && self != .unknown }
+
+    /// The conditions of its usual images, as far as they can be told without a header.
+    package var usualConditions: ObservingConditions { conditions(FITSHeader()) }
+
+    /// The keyword for what a low resolution beside a crop is to be divided by, to be on the reference's scale of Gauss: `MDIFACT`.
+    package var gainKeyword: String { "\((title ?? "LR").prefix(4))FACT" }
+}
+
+extension Instrument: Hashable, Codable, CustomStringConvertible {
+    public static func == (a: Instrument, b: Instrument) -> Bool { a.name == b.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+
+    public var description: String { name }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let name = try container.decode(String.self)
+        guard let instrument = Instrument(name: name) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "there is no instrument \(name)")
         }
+        self = instrument
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(name)
     }
 }
 
 extension FITSHeader {
-    /// `QUALITY` as a word of 32 bits, whether stored as a number (negative if the top bit is set) or in hexadecimal text. Nil if there is none.
-    public var quality: UInt32? { integer("QUALITY").map { UInt32(truncatingIfNeeded: $0) } }
+    /// What the header says of the instrument, in upper case.
+    var origins: [String] { ["TELESCOP", "INSTRUME", "CAMERA", "CONTENT"].compactMap { string($0)?.uppercased() } }
 
-    /// The distance of the observer from the centre of the Sun in metres. Nil if the header has none.
-    ///
-    /// Early MDI files put the astronomical unit into `DSUN_OBS` whatever the distance, and the true one, in astronomical units, into `OBS_DIST`.
-    package var observerDistance: Double? {
-        (real("OBS_DIST").map { $0 * 149_597_870_691 } ?? real("DSUN_OBS")).flatMap { $0 > 0 ? $0 : nil }
-    }
+    /// Whether one of ``origins`` begins with `name`, or ends with it behind an observatory (`SDO/HMI`).
+    func isOf(_ name: String) -> Bool { origins.contains { $0.hasPrefix(name) || $0.hasSuffix("/\(name)") } }
 
-    /// The radius of the Sun in metres that the file was made with: `RSUN_REF`, or 696,000,000 m as both instruments use.
-    package var solarRadius: Double {
-        real("RSUN_REF").flatMap { $0 > 0 ? $0 : nil } ?? 696_000_000
-    }
-
-    /// The angular radius of the Sun in arcsec: `RSUN_OBS`, early MDI's `OBS_R0`, or from radius and distance. Nil if the header has none of them.
-    package var angularRadius: Double? {
-        if let radius = real("RSUN_OBS") ?? real("OBS_R0"), radius > 0 { return radius }
-        return observerDistance.flatMap { $0 > solarRadius ? asin(solarRadius / $0) * PixelGrid.arcsecPerRadian : nil }
+    /// What the low resolution beside a crop is to be divided by, and the instrument that it is of.
+    package var gain: (instrument: Instrument, value: Double)? {
+        for instrument in Instrument.all + [.unknown] {
+            if let value = real(instrument.gainKeyword), value > 0 { return (instrument, value) }
+        }
+        return nil
     }
 }

@@ -16,6 +16,8 @@ package final class MagnetogramCollection {
         /// 0 … 7: quarter turns (the lower two bits), then mirrored (4).
         package var orientation: Int
         package var reversesPolarity: Bool
+        /// What the conditions and the noise of its low resolution are drawn by; nil where these are not drawn.
+        package var draw: UInt64?
     }
 
     package struct Entry: Sendable {
@@ -24,9 +26,17 @@ package final class MagnetogramCollection {
         package let regions: [Region]
         /// Pixels per pixel of the low resolution that stands beside it, as in a pair; nil if there is none.
         package let pairScale: Int?
+        /// The instrument that this low resolution is of.
+        package let pairInstrument: Instrument?
+        /// The side of a pixel, if the header tells.
+        package let arcsecPerPixel: Double?
 
-        package init(url: URL, width: Int, height: Int, regions: [Region], pairScale: Int? = nil) {
-            (self.url, self.width, self.height, self.regions, self.pairScale) = (url, width, height, regions, pairScale)
+        package init(
+            url: URL, width: Int, height: Int, regions: [Region], pairScale: Int? = nil, pairInstrument: Instrument? = nil,
+            arcsecPerPixel: Double? = nil
+        ) {
+            (self.url, self.width, self.height, self.regions) = (url, width, height, regions)
+            (self.pairScale, self.pairInstrument, self.arcsecPerPixel) = (pairScale, pairInstrument, arcsecPerPixel)
         }
     }
 
@@ -37,6 +47,8 @@ package final class MagnetogramCollection {
     }
 
     package let entries: [Entry]
+    /// What the low resolution of crops is simulated by; nil for the plain block mean.
+    package private(set) var degradation: Degradation?
     private var cache: [Int: Fields] = [:]
     private var cachedPixels = 0
     /// Pixels to keep in memory: 1 GiB.
@@ -44,7 +56,7 @@ package final class MagnetogramCollection {
 
     /// Opens every FITS file of a folder (not of the folders in it).
     ///
-    /// Files that cannot be used are left out with a warning.
+    /// Pixels off the disk are taken to hold no data. Files that cannot be used are left out with a warning.
     /// - Throws: `Failure`: `.missingInput` if there is no such folder, `.badData` if no file in it can be used.
     package convenience init(folder: URL, logger: Logger) throws {
         let files = try fitsFiles(in: folder)
@@ -53,11 +65,14 @@ package final class MagnetogramCollection {
         var reasons: [String] = []
         for url in files {
             do {
-                let map = try Magnetogram(reading: url)
+                let map = try Magnetogram(reading: url, masksOffDisk: true)
                 let low = try FITSFile(reading: url).lowResolution()
-                let scale = try low.map { try Self.scale(of: map.image, to: $0, at: url) }
-                entries.append(Entry(url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale))
-                images.append(Fields(high: map.image, low: low))
+                let scale = try low.map { try Self.scale(of: map.image, to: $0.image, at: url) }
+                entries.append(
+                    Entry(
+                        url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale,
+                        pairInstrument: low?.instrument, arcsecPerPixel: map.arcsecPerPixel))
+                images.append(Fields(high: map.image, low: low?.image))
             } catch let failure as Failure {
                 logger.warning("left out: \(failure)")
                 reasons.append(failure.description)
@@ -94,6 +109,22 @@ package final class MagnetogramCollection {
             remedy: "prepare pairs with `sr prepare --pairs` or `--simulate mdi`")
     }
 
+    /// Has the low resolution of crops simulated from now on, instead of the plain block mean.
+    /// - Throws: `Failure`: `.badData` if a header does not tell how large pixels are, `.usage` if there are pairs, whose low resolution stands beside them.
+    package func simulate(_ degradation: Degradation, at folder: URL) throws {
+        if let pair = entries.first(where: { $0.pairScale != nil }) {
+            throw Failure(
+                .usage, "the folder holds pairs, whose low resolution need not be simulated", at: pair.url.path, expected: "maps alone",
+                found: "an extension LR", remedy: "leave --simulate out")
+        }
+        if let entry = entries.first(where: { $0.arcsecPerPixel == nil }) {
+            throw Failure(
+                .badData, "the header does not say how large a pixel is, so that no instrument can be simulated", at: "\(entry.url.path), CDELT1",
+                expected: "a scale", found: "none", remedy: "leave the file out of \(folder.lastPathComponent)")
+        }
+        self.degradation = degradation
+    }
+
     /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
     package func splitByRegion() -> (training: MagnetogramCollection, validation: MagnetogramCollection?) {
         // Maps that share a region belong together; so do those without one, since nothing tells them apart.
@@ -113,6 +144,7 @@ package final class MagnetogramCollection {
     private func subset(_ isIncluded: (Int) -> Bool) -> MagnetogramCollection {
         let indices = entries.indices.filter(isIncluded)
         let part = MagnetogramCollection(entries: indices.map { entries[$0] })
+        part.degradation = degradation
         for (new, old) in indices.enumerated() {
             if let image = cache[old] { part.keep(image, new) }
         }
@@ -131,34 +163,42 @@ package final class MagnetogramCollection {
         // Of a pair, whole pixels of the low resolution.
         let unit = entries[file].pairScale ?? 1
         func place(_ extent: Int) -> Int { random.integer(below: max(1, (extent - size) / unit + 1)) * unit }
-        return Crop(
+        var crop = Crop(
             file: file, x: place(entries[file].width), y: place(entries[file].height), size: size, orientation: random.integer(below: 8),
             reversesPolarity: random.integer(below: 2) == 1)
+        if degradation != nil { crop.draw = UInt64(random.integer(below: 1 << 24)) << 24 | UInt64(random.integer(below: 1 << 24)) }
+        return crop
     }
 
     /// Crops in Gauss, pixels without data as 0, `[crops.count, size, size, 1]`; all of one size.
     /// - Throws: `Failure` if a file can no longer be read.
-    package func fields(_ crops: [Crop]) throws -> Tensor {
-        let size = crops.first?.size ?? 0
-        let result = Tensor(uninitialized: [crops.count, size, size, 1])
-        for (index, crop) in crops.enumerated() { copy(crop, of: try fields(of: crop.file).high, to: result.pointer + index * size * size) }
-        return result
+    package func fields(_ crops: [Crop]) throws -> Tensor { try maskedFields(crops).field }
+
+    /// The same with a mask of that shape: 1 where a pixel has data, 0 off the disk and where data are missing; nil if all have data.
+    package func maskedFields(_ crops: [Crop]) throws -> (field: Tensor, known: Tensor?) {
+        let images = try crops.map { piece($0, of: try fields(of: $0.file).high) }
+        let known = images.flatMap { $0.pixels.map { $0.isNaN ? Float(0) : 1 } }
+        let field = Self.tensor(images)
+        return (field, known.contains(0) ? Tensor(shape: field.shape, values: known) : nil)
     }
 
-    /// The low resolution of crops: the mean over every block of `scale` × `scale` pixels, or, of pairs, what stands beside them.
+    /// The low resolution of crops: what ``degradation`` makes of them, else the mean over every block of `scale` × `scale` pixels, or, of pairs, what
+    /// stands beside them.
     ///
     /// - Parameter scale: divides the crops' size
     /// - Returns: `[crops.count, size / scale, size / scale, 1]` in Gauss, pixels without data as 0
     /// - Throws: `Failure` if a file can no longer be read, or (`.badData`) if a pair is of another scale.
     package func lowResolution(_ crops: [Crop], scale: Int) throws -> Tensor {
-        let size = (crops.first?.size ?? 0) / scale
-        let result = Tensor(uninitialized: [crops.count, size, size, 1])
-        for (index, crop) in crops.enumerated() {
-            let target = result.pointer + index * size * size
-            guard let low = try fields(of: crop.file).low else {
-                let means = blockMean(try fields([crop]), scale: scale)
-                target.update(from: means.pointer, count: size * size)
-                continue
+        let images = try crops.map { crop -> Image in
+            let fields = try fields(of: crop.file)
+            guard let low = fields.low else {
+                guard let degradation, let draw = crop.draw, let arcsecPerPixel = entries[crop.file].arcsecPerPixel else {
+                    return piece(crop, of: fields.high).blockMean(by: scale)
+                }
+                var random = Random(seed: draw, name: "degradation")
+                let margin = degradation.margin(arcsecPerPixel: arcsecPerPixel, scale: scale)
+                return degradation.lowResolution(
+                    of: piece(crop, of: fields.high, margin: margin), margin: margin, arcsecPerPixel: arcsecPerPixel, scale: scale, &random)
             }
             guard entries[crop.file].pairScale == scale else {
                 throw Failure(
@@ -166,10 +206,10 @@ package final class MagnetogramCollection {
                     found: entries[crop.file].pairScale.map { "\($0)" })
             }
             var coarse = crop
-            (coarse.x, coarse.y, coarse.size) = (crop.x / scale, crop.y / scale, size)
-            copy(coarse, of: low, to: target)
+            (coarse.x, coarse.y, coarse.size) = (crop.x / scale, crop.y / scale, crop.size / scale)
+            return piece(coarse, of: low)
         }
-        return result
+        return Self.tensor(images)
     }
 
     /// The power spectrum of the fields, of squares drawn at random that lie within their maps.
@@ -186,15 +226,24 @@ package final class MagnetogramCollection {
         return FieldSpectrum(of: squares)
     }
 
-    private func copy(_ crop: Crop, of image: Image, to target: UnsafeMutablePointer<Float>) {
-        let size = crop.size
+    /// Images of one size as `[images.count, height, width, 1]`, NaN as 0.
+    private static func tensor(_ images: [Image]) -> Tensor {
+        Tensor(
+            shape: [images.count, images.first?.height ?? 0, images.first?.width ?? 0, 1],
+            values: images.flatMap { $0.pixels.map { $0.isNaN ? 0 : $0 } })
+    }
+
+    /// A crop of an image with `margin` pixels around it, turned as it is to be; NaN where there are no data.
+    private func piece(_ crop: Crop, of image: Image, margin: Int = 0) -> Image {
+        let size = crop.size + 2 * margin
         let sign: Float = crop.reversesPolarity ? -1 : 1
         func mirrored(_ index: Int, _ count: Int) -> Int {
-            let period = index % (2 * count)
+            let period = ((index % (2 * count)) + 2 * count) % (2 * count)
             return period < count ? period : 2 * count - 1 - period
         }
-        let columns = (0..<size).map { mirrored(crop.x + $0, image.width) }
-        let rows = (0..<size).map { mirrored(crop.y + $0, image.height) * image.width }
+        let columns = (0..<size).map { mirrored(crop.x - margin + $0, image.width) }
+        let rows = (0..<size).map { mirrored(crop.y - margin + $0, image.height) * image.width }
+        var target = [Float](repeating: 0, count: size * size)
         image.pixels.withUnsafeBufferPointer { pixels in
             for j in 0..<size {
                 for i in 0..<size {
@@ -206,18 +255,19 @@ package final class MagnetogramCollection {
                     default: break
                     }
                     if crop.orientation & 4 != 0 { x = size - 1 - x }
-                    let value = pixels[rows[y] + columns[x]]
-                    target[j * size + i] = value.isNaN ? 0 : value * sign
+                    target[j * size + i] = pixels[rows[y] + columns[x]] * sign
                 }
             }
         }
+        return Image(width: size, height: size, pixels: target)
     }
 
     private func fields(of index: Int) throws -> Fields {
         if let fields = cache[index] { return fields }
         let url = entries[index].url
         let fields = Fields(
-            high: try Magnetogram(reading: url).image, low: entries[index].pairScale == nil ? nil : try FITSFile(reading: url).lowResolution())
+            high: try Magnetogram(reading: url, masksOffDisk: true).image,
+            low: entries[index].pairScale == nil ? nil : try FITSFile(reading: url).lowResolution()?.image)
         keep(fields, index)
         return fields
     }

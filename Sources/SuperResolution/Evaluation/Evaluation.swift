@@ -109,7 +109,7 @@ public struct Evaluation {
         let grid: String
         let arcsecPerPixel: Double?
         let isUpsideDown: Bool
-        /// How its low resolution came about: that of a pair by MDI.
+        /// How its low resolution came about: that of a pair by its instrument, under usual conditions.
         let observation: LinearObservation
         let truth: Truth
     }
@@ -175,12 +175,14 @@ public struct Evaluation {
         do {
             let low = try FITSFile(reading: file).lowResolution(dividedBy: options.mdiFactor)
             let truth = try Truth(
-                map.image, lowResolution: low, pixelArea: map.grid?.pixelArea, mu: map.mu(every: Truth.muBlock),
+                map.image, lowResolution: low?.image, pixelArea: map.grid?.pixelArea, mu: map.mu(every: Truth.muBlock),
                 trimmedToMultiplesOf: EvaluationOptions().trim)
             return Map(
                 file: file, digest: try sha256(of: file), region: map.regions.first?.description, grid: map.isMap ? "CEA" : "CCD",
                 arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false,
-                observation: low == nil ? .exact : .mdi(arcsecPerPixel: map.arcsecPerPixel ?? 0.5), truth: truth)
+                observation: low.map {
+                    LinearObservation(Observation($0.instrument.usualConditions), arcsecPerPixel: map.arcsecPerPixel ?? 0.5)
+                } ?? .exact, truth: truth)
         } catch let failure as Failure {
             throw failure.located(at: file.path)
         }

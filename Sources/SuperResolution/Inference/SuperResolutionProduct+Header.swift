@@ -1,3 +1,4 @@
+import Foundation
 import SolarImage
 
 extension SuperResolutionProduct {
@@ -35,9 +36,11 @@ extension SuperResolutionProduct {
     func describe(_ header: inout FITSHeader, of source: Source, _ options: Options) {
         header.becomeProduct(provenance(of: source, options), scale: model.scale, date: FITSHeader.dateOfWriting())
         header.addHistory("sr \(programVersion): super-resolved \(model.scale) times; the keywords SR... tell how")
-        if source.map.instrument == .mdi, !source.map.header.isProduct {
-            header.addHistory("sr: MDI field divided by \(source.gain) (Liu et al. 2012, Solar Physics 279, 295)")
+        if source.map.instrument.isOther, let title = source.map.instrument.title, !source.map.header.isProduct {
+            let origin = options.gain == nil ? source.map.conditions.gainSource.map { " (\($0))" } ?? "" : ""
+            header.addHistory("sr: \(title) field divided by \(String(format: "%.5g", source.gain))\(origin)")
         }
+        for remark in source.remarks { header.addHistory("sr: \(remark)") }
         if let (crop, region) = source.part {
             let centre = region.map { " around \($0)" } ?? ""
             header.addHistory("sr: input pixels \(crop.x), \(crop.y) (from 0), \(crop.width) x \(crop.height)\(centre)")

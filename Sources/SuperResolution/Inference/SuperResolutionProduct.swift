@@ -25,8 +25,8 @@ public struct SuperResolutionProduct {
         /// Order of the Butterworth high-pass that separates fine from coarse structure, at least 1.
         public var fineOrder = 2
         public var consistency = Consistency.auto
-        /// MDI fields are divided by this before (1.4 after Liu et al. 2012).
-        public var mdiFactor = 1.4
+        /// What fields of other instruments than HMI are divided by before; nil for the gain that their conditions tell.
+        public var gain: Double?
         /// Goes on at a pixel scale the model was not made for, and with an image whose QUALITY says it is unfit.
         public var isForced = false
         /// Whether pixels without data become 0 instead of NaN.
@@ -59,6 +59,9 @@ public struct SuperResolutionProduct {
     let model: Model
     /// What the model is made of.
     let modelProvenance: Provenance
+    /// The model's file name.
+    private let name: String
+    private let advice = Advice()
     private let logger: Logger
 
     /// - Parameters:
@@ -69,6 +72,7 @@ public struct SuperResolutionProduct {
         model = try Model(reading: file)
         if let adapter { try model.apply(adapter: adapter) }
         resolver = try SuperResolver(model, at: file.path)
+        name = file.lastPathComponent
         var provenance = Provenance()
         provenance.add("SRVERS", .string(programVersion), "version of sr")
         provenance.add("SRMODEL", .string(file.lastPathComponent), "model")
@@ -101,8 +105,9 @@ public struct SuperResolutionProduct {
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool
     ) throws -> Result {
         let source = try prepared(input, options), low = source.map
+        for remark in source.remarks { advice.once(remark) { logger.warning("\($0)") } }
         var settings = options.resolver
-        settings.observation = options.consistency.observation(observation(of: low, options))
+        settings.observation = options.consistency.observation(observation(of: source))
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
@@ -161,11 +166,10 @@ public struct SuperResolutionProduct {
     }
 
     /// How the input came about.
-    private func observation(of low: Magnetogram, _ options: Options) -> LinearObservation {
-        guard low.instrument == .mdi else { return .exact }
-        return .mdi(
-            interval: low.header.real("INTERVAL"), factor: options.mdiFactor,
-            arcsecPerPixel: (low.arcsecPerPixel ?? Self.assumedScale) / Double(model.scale))
+    private func observation(of source: Source) -> LinearObservation {
+        var observation = Observation(of: source.map)
+        if source.map.instrument.isOther { observation.gain = source.gain }
+        return LinearObservation(observation, arcsecPerPixel: (source.map.arcsecPerPixel ?? Self.assumedScale) / Double(model.scale))
     }
 
     /// What parts fine from coarse structure of the result.
@@ -226,6 +230,8 @@ public struct SuperResolutionProduct {
         var digest: String
         /// What instruments and programs divided the field by, all together.
         var gain: Double
+        /// What is to be said of model and input.
+        var remarks: [String]
     }
 
     /// The input, cut out, checked and on HMI's scale.
@@ -274,12 +280,14 @@ public struct SuperResolutionProduct {
                     found: String(format: "%.3f", scale), remedy: "give MDI or 4 × 4 averaged HMI magnetograms, or --force")
             }
         } else {
-            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(Int(Self.assumedScale)) arcsec are assumed")
+            let scale = map.conditions.arcsecPerPixel ?? Self.assumedScale
+            logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(String(format: "%g", scale)) arcsec are assumed")
         }
         let digest = try map.image.pixelDigest()
-        let applied = map.header.appliedGain, gain = applied ?? (map.instrument == .mdi ? options.mdiFactor : 1)
+        let remarks = (model.description.input ?? .blockMeans).remarks(on: map, by: name, isGainGiven: options.gain != nil)
+        let applied = map.header.appliedGain, gain = applied ?? (map.instrument.isOther ? options.gain ?? map.conditions.gain : 1)
         if applied == nil, gain != 1 { map.image.pixels = map.image.pixels.map { $0 / Float(gain) } }
-        return Source(map: map, part: part, digest: digest, gain: gain)
+        return Source(map: map, part: part, digest: digest, gain: gain, remarks: remarks)
     }
 
     /// Refuses a grid that is there but cannot be refined.

@@ -54,6 +54,8 @@ public final class Model {
     public var training: TrainingSummary { description.training }
     /// Of the fields that it was trained on, or of fields like those of the bundled model where the file does not tell.
     package var spectrum: FieldSpectrum { description.spectrum ?? .activeRegions }
+    /// What it was trained to super-resolve, for people.
+    public var input: String { (description.input ?? .blockMeans).description }
 
     /// Reads a model file.
     /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
@@ -137,6 +139,7 @@ extension ModelDescription {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
+        try input?.degradation?.check(check)
         let channels = autoencoder?.latentChannels ?? 1
         guard let diffusion else { return }
         try diffusion.network.check(check)

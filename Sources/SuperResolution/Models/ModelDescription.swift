@@ -125,6 +125,8 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var training: TrainingSummary
     /// The preset that the model was trained by; nil in files that do not tell.
     package var preset: TrainingConfiguration.Preset?
+    /// What it is made for; nil for block means of HMI.
+    package var input: ModelInput?
     /// Version of the program that wrote the file.
     package var program: String
 

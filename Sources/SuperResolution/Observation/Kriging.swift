@@ -77,7 +77,7 @@ package struct Kriging: Sendable {
         ) -> Void
     ) {
         let (across, up) = (aliases(count: width), aliases(count: height))
-        let isBlurred = observation.blurWidth > 0
+        let isBlurred = observation.psf != .none
         Parallel.forEachBlock(of: height, size: 8) { rows in
             withUnsafeTemporaryAllocation(of: Int.self, capacity: factor * factor) { places in
                 withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * factor * factor) { values in

@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 import SolarImage
 
-/// The low resolution of a crop: MDI's field in MDI's Gauss, and how it goes with the crop.
+/// The low resolution of a crop: the field of another instrument in that instrument's Gauss, and how it goes with the crop.
 package struct LowResolution: Sendable {
     /// ``PreparationOptions/scale`` times fewer pixels along each axis than the crop.
     package var map: Magnetogram
@@ -16,18 +16,18 @@ package struct PairStatistics: Sendable, Codable, Equatable {
     package enum Kind: String, Sendable, Codable { case simulated, registered, matched }
 
     package var kind: Kind
-    /// MDI's file and its SHA-256; nil if simulated.
+    /// Its file and that file's SHA-256; nil if simulated.
     package var source: String?
     package var sha256: String?
     /// ISO 8601, UTC.
     package var time: String?
     /// What the low resolution is to be divided by.
     package var factor: Double
-    /// Pearson's, of the two images on the finer grid they share: that of the crop, or if MDI was never on it, that of its block means.
+    /// Pearson's, of the two images on the finer grid they share: that of the crop, or if the other was never on it, that of its block means.
     package var correlation: Double?
-    /// Σxy/Σx² of MDI (y) on HMI (x) on that grid, and of the block means.
+    /// Σxy/Σx² of the low resolution (y) on HMI (x) on that grid, and of the block means.
     package var slope: Double?, slopeOfMeans: Double?
-    /// How far MDI lies from HMI, in pixels of the crop, to the right and upwards.
+    /// How far it lies from HMI, in pixels of the crop, to the right and upwards.
     package var shift: [Double]?
     /// Of matched pairs: all figures of their registration.
     package var registration: MagnetogramPairFigures?
@@ -78,21 +78,26 @@ package struct Unpaired: Error {
 }
 
 extension LowResolution {
-    /// The keyword for what the values are to be divided by, to be on HMI's scale of Gauss.
-    package static let factorKeyword = "MDIFACT"
-
     /// - Parameters:
-    ///   - image: in MDI's Gauss.
+    ///   - image: in the instrument's Gauss.
+    ///   - instrument: what it is of.
     ///   - crop: the crop, whose grid the header gets, coarsened; other keywords it has from there.
     ///   - history: how the image came about.
-    package init(image: Image, of crop: Magnetogram, scale: Int, statistics: PairStatistics, history: String) {
+    package init(image: Image, by instrument: Instrument, of crop: Magnetogram, scale: Int, statistics: PairStatistics, history: String) {
         var map = crop
         map.image = image
         map.header.binGrid(by: scale)
         map.header.updateStatistics(of: image)
         map.header.set("BUNIT", .string("Gauss"))
-        map.header.set(Self.factorKeyword, .real(statistics.factor), comment: "MDI's Gauss: divide by this for HMI's")
+        map.header.setGain(statistics.factor, of: instrument)
         map.header.addHistory(history)
         self.init(map: map, statistics: statistics)
+    }
+}
+
+extension FITSHeader {
+    /// Records what the values are to be divided by, to be on HMI's scale of Gauss.
+    mutating func setGain(_ gain: Double, of instrument: Instrument) {
+        set(instrument.gainKeyword, .real(gain), comment: "divide by this for the scale of HMI")
     }
 }

@@ -31,8 +31,8 @@ package struct PreparationOptions: Sendable, Equatable {
     package enum LowResolution: Sendable, Equatable {
         /// No pairs: it is made of the crops when they are used.
         case none
-        /// What MDI would have seen.
-        case simulated(MDISimulation)
+        /// What an instrument would have seen.
+        case simulated(Observation, by: Instrument)
         /// MDI's maps in this folder, which lie on the grid of HMI's.
         case registered(URL)
         /// MDI's full disks in this folder, taken at most so many minutes from HMI's; crops lie on MDI's grid made finer.
@@ -55,8 +55,8 @@ package struct PreparationOptions: Sendable, Equatable {
     package var lowResolution = LowResolution.none
     /// The correlation that the two images of a pair have at least.
     package var minimumCorrelation = 0.7
-    /// What MDI reads where HMI reads 1 G.
-    package var factor = 1.4
+    /// What MDI reads where HMI reads 1 G; nil for what each file's conditions say.
+    package var factor: Double?
     /// Bits of `QUALITY` that make a file unfit besides the instrument's own.
     package var qualityMask: UInt32 = 0
     /// The share of the pixels that each of ``PreparationPart/allCases`` is to have; 1 in sum.
@@ -84,8 +84,8 @@ package struct PreparationOptions: Sendable, Equatable {
         try check(centre != .noaa || !regions.isEmpty, "centre noaa", "positions of active regions, --regions FILE", "none")
         try check((0...1).contains(minimumMu), "min-mu", "0 (the limb) … 1 (the centre of the disk)", minimumMu)
         try check((-1...1).contains(minimumCorrelation), "min-correlation", "−1 … 1", minimumCorrelation)
-        try check((0.01...100).contains(factor), "mdi-factor", "0.01 … 100", factor)
-        if case .simulated(let simulation) = lowResolution { try simulation.validate() }
+        try check((0.01...100).contains(factor ?? 1), "mdi-factor", "0.01 … 100", factor ?? 1)
+        if case .simulated(let observation, _) = lowResolution { try observation.validate() }
         if case .matched(_, let minutes) = lowResolution {
             try check((0...10080).contains(minutes), "max-time-difference", "0 … 10080 minutes", minutes)
         }
@@ -102,21 +102,22 @@ package struct PreparationOptions: Sendable, Equatable {
         let inputs = inputs.map { "#   \($0.replacing("\n", with: "\\n"))\n" }.joined()
         func quoted(_ url: URL) -> String { (try? jsonText(url.path)) ?? "" }
         var lines = [
-            "instrument: \(instrument?.rawValue ?? "auto")", "crop-size: \(cropSize)", "crops-per-image: \(cropsPerImage)",
+            "instrument: \(instrument?.name ?? "auto")", "crop-size: \(cropSize)", "crops-per-image: \(cropsPerImage)",
             "centre: \(centre.rawValue)",
         ]
         if !regions.isEmpty { lines.append("regions: [\(regions.map(quoted).joined(separator: ", "))]") }
         lines += ["min-mu: \(minimumMu)", "scale: \(scale)"]
+        let pairing = factor.map { ["mdi-factor: \($0)"] } ?? []
         switch lowResolution {
         case .none: break
-        case .simulated(let simulation):
-            lines += ["simulate: mdi", "mdi-factor: \(factor)", "mdi-blur: \(simulation.blurWidth)", "mdi-noise: \(simulation.noise)"]
-        case .registered(let folder):
-            lines += ["registered: true", "pairs: \(quoted(folder))", "mdi-factor: \(factor)", "min-correlation: \(minimumCorrelation)"]
-        case .matched(let folder, let minutes):
+        case .simulated(let observation, let instrument):
             lines += [
-                "pairs: \(quoted(folder))", "max-time-difference: \(minutes)", "mdi-factor: \(factor)", "min-correlation: \(minimumCorrelation)",
+                "simulate: \(instrument)", "mdi-factor: \(observation.gain)", "mdi-blur: \(observation.psf.width)", "mdi-noise: \(observation.noise)",
             ]
+        case .registered(let folder):
+            lines += ["registered: true", "pairs: \(quoted(folder))", "min-correlation: \(minimumCorrelation)"] + pairing
+        case .matched(let folder, let minutes):
+            lines += ["pairs: \(quoted(folder))", "max-time-difference: \(minutes)", "min-correlation: \(minimumCorrelation)"] + pairing
         }
         lines += [
             "quality-mask: \"\(qualityMask.hexadecimal)\"", "split: \(splitText)", "split-by: \(splitBy.rawValue)", "previews: \(previews)",

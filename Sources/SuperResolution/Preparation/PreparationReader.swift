@@ -45,7 +45,7 @@ package struct PreparationReader: Sendable {
         pairs =
             switch options.lowResolution {
             case .none, .matched: nil
-            case .simulated(let simulation): SimulatedPairs(simulation, seed: options.seed)
+            case .simulated(let observation, let instrument): SimulatedPairs(observation, of: instrument, seed: options.seed, scale: options.scale)
             case .registered(let folder):
                 try RegisteredPairs(
                     folder: folder, scale: options.scale, factor: options.factor, minimumCorrelation: options.minimumCorrelation)
@@ -62,7 +62,7 @@ package struct PreparationReader: Sendable {
         // Once, unless it is very large.
         let isInMemory = try workspace.bytes.read(url)
         let digest = try isInMemory ? sha256(of: workspace.bytes.all) : sha256(of: url)
-        let file = try MagnetogramFile(reading: url, bytes: isInMemory ? workspace.bytes : nil)
+        let file = try MagnetogramFile(reading: url, bytes: isInMemory ? workspace.bytes : nil, masksOffDisk: true)
         let instrument = file.instrument == .unknown ? options.instrument ?? .unknown : file.instrument
         if let reason = unfitness(of: file, instrument) { return .unwanted(reason) }
         let map = try UprightMap(file, sha256: digest)
@@ -98,9 +98,11 @@ package struct PreparationReader: Sendable {
 extension PreparationReader {
     private func unfitness(of file: MagnetogramFile, _ instrument: Instrument) -> String? {
         if let wanted = options.instrument, file.instrument != .unknown, file.instrument != wanted {
-            return "it is of \(file.instrument.rawValue), not of \(wanted.rawValue)"
+            return "it is of \(file.instrument), not of \(wanted)"
         }
-        if options.lowResolution != .none, instrument == .mdi { return "it is of mdi, and the crops of pairs are of hmi" }
+        if options.lowResolution != .none, instrument.isOther {
+            return "it is of \(instrument), and the crops of pairs are of \(Instrument.reference)"
+        }
         let quality = file.header.quality ?? 0, unfit = quality & (instrument.unfitQualityBits | options.qualityMask)
         if unfit != 0 { return "QUALITY \(quality.hexadecimal) has bits that mark it as unfit: \(unfit.hexadecimal)" }
         let smallest = PreparationOptions.smallestSide
@@ -114,7 +116,8 @@ extension PreparationReader {
     private func cutter(of map: UprightMap, _ memory: MapCutter.Memory) throws -> any CropCutter {
         guard let matches else { return MapCutter(map, partner: try pairs?.partner(of: map), memory: memory) }
         let low = try matches.partner(of: map.file.source)
-        return try MatchedCutter(high: map, low: try UprightMap(MagnetogramFile(reading: low), sha256: sha256(of: low)), options: options)
+        return try MatchedCutter(
+            high: map, low: try UprightMap(MagnetogramFile(reading: low, masksOffDisk: true), sha256: sha256(of: low)), options: options)
     }
 
     /// - Throws: ``Unpaired`` if there is nothing to make it of; `Failure` (`.badData`).

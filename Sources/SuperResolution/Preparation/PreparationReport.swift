@@ -45,7 +45,7 @@ extension Preparation {
         ].compactMap(\.self)
         let pairLines = pairs.isEmpty ? [] : ["pairs        \(pairs.count)"] + figures.map { "             \($0)" }
         return [
-            "instruments  \(counts(sources.map(\.instrument.rawValue)))",
+            "instruments  \(counts(sources.map(\.instrument.name)))",
             "pixels       \(range ?? "of unknown scale")\(range == nil ? "" : untold(scales.count))",
             "sizes        \(size ?? "") pixels",
             "times        \(span ?? "unknown")\(span == nil ? "" : untold(times.count))",

@@ -4,7 +4,7 @@ import SolarImage
 import TensorCore
 
 /// Trains an autoencoder to give back its input, as VQGAN does (Esser et al. 2021): absolute error, LPIPS, the codebook's terms, and a discriminator of
-/// patches, each as ``AutoencoderLoss`` weighs it.
+/// patches, each as ``AutoencoderLoss`` weighs it. Off the disk, where a field is 0, so is its reconstruction before it is judged.
 package final class AutoencoderTraining: TrainingTask {
     /// What only training has beside the model: discriminator and counts of used codes.
     private struct Companions {
@@ -51,14 +51,14 @@ package final class AutoencoderTraining: TrainingTask {
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
         var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
         let crops = collection.batch(configuration, fixed: fixedCrops, &random)
-        let field = try collection.fields(crops)
+        let (field, known) = try collection.maskedFields(crops)
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
         let features = autoencoder.features(of: weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes)
         let reconstruction = autoencoder.image(from: features)
 
-        let judged = judge(reconstruction.detached, values, field, features.detached, step: batch / configuration.accumulate)
+        let judged = judge(reconstruction.detached, values, field, known, features.detached, step: batch / configuration.accumulate)
         // What was found about the reconstruction is carried on to the autoencoder: same gradient, same value.
         let carried = (reconstruction * judged.gradient).sum()
         var loss = carried + (judged.loss - carried.item)
@@ -71,7 +71,7 @@ package final class AutoencoderTraining: TrainingTask {
         if let indices { parts["codebook_perplexity"] = noteUsage(indices, latents.detached, batch: batch, &random) }
         if let discriminator = companions.discriminator, isAdversarial(step: batch / configuration.accumulate) {
             let verdict = PatchDiscriminator.hingeLoss(
-                real: discriminator(values, isTraining: true), fake: discriminator(reconstruction.detached, isTraining: true))
+                real: discriminator(values, isTraining: true), fake: discriminator(Self.masked(reconstruction.detached, known), isTraining: true))
             loss = loss + verdict
             parts["discriminator"] = Double(verdict.item)
         }
@@ -82,15 +82,15 @@ package final class AutoencoderTraining: TrainingTask {
 
     /// The terms that a reconstruction is judged by, with the gradient of their sum with respect to it.
     private func judge(
-        _ reconstruction: Tensor, _ values: Tensor, _ field: Tensor, _ features: Tensor, step: Int
+        _ reconstruction: Tensor, _ values: Tensor, _ field: Tensor, _ known: Tensor?, _ features: Tensor, step: Int
     ) -> (loss: Float, gradient: Tensor, parts: [String: Double]) {
         let normalization = model.description.normalization
         let image = Parameter(reconstruction)
         var parts: [String: Double] = [:]
         let (fidelity, fidelityGradients) = valueWithGradient(at: [image]) {
-            let x = image.tensor
-            let absolute = meanAbsoluteError(x, values)
-            let fieldError = meanAbsoluteError(normalization.denormalize(x), field)
+            let x = Self.masked(image.tensor, known)
+            let absolute = (x - values).absolute().mean(weightedBy: known)
+            let fieldError = (normalization.denormalize(x) - field).absolute().mean(weightedBy: known)
             parts["mean_absolute_error"] = Double(absolute.item)
             parts["field_error_gauss"] = Double(fieldError.item)
             var sum = absolute + fieldError * (weights.field / 300)
@@ -105,7 +105,7 @@ package final class AutoencoderTraining: TrainingTask {
         guard let discriminator = companions.discriminator, isAdversarial(step: step) else { return (fidelity.item, gradient, parts) }
 
         let (opinion, opinionGradients) = valueWithGradient(at: [image]) {
-            PatchDiscriminator.generatorLoss(fake: discriminator(image.tensor, isTraining: true))
+            PatchDiscriminator.generatorLoss(fake: discriminator(Self.masked(image.tensor, known), isTraining: true))
         }
         guard let opinionGradient = opinionGradients[image] else { return (fidelity.item, gradient, parts) }
         /// How long the gradient at the decoder's last layer is.
@@ -118,6 +118,8 @@ package final class AutoencoderTraining: TrainingTask {
         parts["adversarial_weight"] = Double(weight)
         return (fidelity.item + weight * opinion.item, gradient + opinionGradient * weight, parts)
     }
+
+    private static func masked(_ values: Tensor, _ known: Tensor?) -> Tensor { known.map { values * $0 } ?? values }
 
     /// Counts used codes and, now and then, sets those never used to latents of the batch (Dhariwal et al. 2020, section 3.1, restart them likewise).
     /// - Returns: the perplexity of the batch's codes, exp(−Σ p ln p): how many codes it uses, as if evenly.
@@ -147,8 +149,9 @@ package final class AutoencoderTraining: TrainingTask {
         guard let validation else { return nil }
         var total = 0.0
         for crop in validation.crops {
-            let values = model.description.normalization.normalize(try validation.collection.fields([crop]))
-            total += Double(meanAbsoluteError(autoencoder.decode(autoencoder.encode(values)), values).item)
+            let (field, known) = try validation.collection.maskedFields([crop])
+            let values = model.description.normalization.normalize(field)
+            total += Double((autoencoder.decode(autoencoder.encode(values)) - values).absolute().mean(weightedBy: known).item)
         }
         return total / Double(validation.crops.count)
     }
@@ -181,9 +184,4 @@ extension MagnetogramCollection {
             fixed.isEmpty ? randomCrop(size: configuration.cropSize, &random) : fixed[index % fixed.count]
         }
     }
-}
-
-extension Image {
-    /// The only image of `[1, height, width, 1]`.
-    init(_ tensor: Tensor) { self.init(width: tensor.shape[2], height: tensor.shape[1], pixels: tensor.values) }
 }

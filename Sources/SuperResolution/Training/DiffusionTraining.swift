@@ -8,7 +8,8 @@ import TensorCore
 ///
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
 package final class DiffusionTraining: TrainingTask {
-    private typealias Latents = (target: Tensor, condition: Tensor)
+    /// `[crops, height, width, channels]`; the weights `[crops, height, width, 1]` are the shares of pixels with data under each latent, nil if all are 1.
+    private typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
 
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -91,14 +92,14 @@ package final class DiffusionTraining: TrainingTask {
         let range = Double(diffusion.schedule.steps - 1)
         let timesteps = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
         let error = squaredError(windows, timesteps: timesteps, noise: random.normal(windows.target.shape))
-        let values = error.mean(axes: [1, 2, 3]).values
+        let values = (0..<size).map { error.detached.sample($0).mean(weightedBy: windows.weights?.sample($0)).item }
         var parts: [String: Double] = [:]
         for quartile in 0..<4 {
             let members = timesteps.indices.filter { timesteps[$0] * 4 / diffusion.schedule.steps == quartile }
             guard !members.isEmpty else { continue }
             parts["loss_quartile_\(quartile + 1)"] = members.reduce(0) { $0 + Double(values[$1]) } / Double(members.count)
         }
-        return (error.mean(), parts)
+        return (error.mean(weightedBy: windows.weights), parts)
     }
 
     /// The same noise and timesteps at every validation.
@@ -109,9 +110,13 @@ package final class DiffusionTraining: TrainingTask {
         var total = 0.0
         for start in stride(from: 0, to: count, by: 8) {
             let range = start..<min(count, start + 8)
-            let part = (target: latents.target.sliced(axis: 0, range: range), condition: latents.condition.sliced(axis: 0, range: range))
+            let part = (
+                target: latents.target.sliced(axis: 0, range: range), condition: latents.condition.sliced(axis: 0, range: range),
+                weights: latents.weights?.sliced(axis: 0, range: range)
+            )
             let timesteps = range.map { 1 + ($0 * 2 + 1) * (diffusion.schedule.steps - 1) / (2 * count) }
-            total += Double(squaredError(part, timesteps: timesteps, noise: random.normal(part.target.shape)).mean().item) * Double(range.count)
+            let error = squaredError(part, timesteps: timesteps, noise: random.normal(part.target.shape))
+            total += Double(error.mean(weightedBy: part.weights).item) * Double(range.count)
         }
         return total / Double(count)
     }
@@ -151,6 +156,7 @@ package final class DiffusionTraining: TrainingTask {
         let side = configuration.cropSize / model.factor
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
+        var weights: [Tensor] = []
         for _ in 0..<configuration.batchSize {
             let crop = random.integer(below: pool.target.shape[0])
             let (row, column) = (random.integer(below: pool.target.shape[1] - side + 1), random.integer(below: pool.target.shape[2] - side + 1))
@@ -159,8 +165,9 @@ package final class DiffusionTraining: TrainingTask {
             }
             targets.append(window(pool.target))
             conditions.append(window(pool.condition))
+            if let known = pool.weights { weights.append(window(known)) }
         }
-        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0))
+        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), weights.isEmpty ? nil : concatenate(weights, axis: 0))
     }
 
     /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
@@ -176,20 +183,29 @@ package final class DiffusionTraining: TrainingTask {
 
     private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {
         let raw = try Self.encode(crops, of: collection, by: model)
-        return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition))
+        return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition), raw.weights)
     }
 
     private static func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model) throws -> Latents {
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
+        var weights: [Tensor?] = []
         let normalization = model.description.normalization
         for crop in crops {
             let replicated = upsampleNearest(try collection.lowResolution([crop], scale: model.scale), scale: model.scale)
             let low = model.encode(normalization.normalize(replicated))
-            let high = model.encode(normalization.normalize(try collection.fields([crop])))
+            let (field, known) = try collection.maskedFields([crop])
+            let high = model.encode(normalization.normalize(field))
             targets.append(model.kind.isResidual ? high - low : high)
             conditions.append(low)
+            weights.append(known.map { blockMean($0, scale: model.factor) })
         }
-        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0))
+        let all = weights.contains { $0 != nil } ? zip(weights, targets).map { $0 ?? Tensor(repeating: 1, shape: $1.shape.dropLast() + [1]) } : []
+        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), all.isEmpty ? nil : concatenate(all, axis: 0))
     }
+}
+
+extension Tensor {
+    /// One of a batch.
+    fileprivate func sample(_ index: Int) -> Tensor { sliced(axis: 0, range: index..<index + 1) }
 }

@@ -3,7 +3,7 @@ import Groundwork
 import SolarImage
 import TensorCore
 
-/// Trains Enhance or Progressive: mean squared error between HR and what the network makes of LR, both normalised (Ramunno et al. 2025, section 4).
+/// Trains Enhance or Progressive: mean squared error between HR and what the network makes of LR, both normalised, on the disk (Ramunno et al. 2025, section 4).
 package final class RegressionTraining: TrainingTask {
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -46,7 +46,8 @@ package final class RegressionTraining: TrainingTask {
     private func error(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, isTraining: Bool) throws -> Tensor {
         let normalization = model.description.normalization
         let low = normalization.normalize(try collection.lowResolution(crops, scale: model.scale))
-        return meanSquaredError(network(low, isTraining: isTraining), normalization.normalize(try collection.fields(crops)))
+        let (high, known) = try collection.maskedFields(crops)
+        return (network(low, isTraining: isTraining) - normalization.normalize(high)).squared().mean(weightedBy: known)
     }
 
     package func sample() throws -> [(title: String, image: Image)] {

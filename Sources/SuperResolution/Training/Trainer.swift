@@ -23,7 +23,11 @@ public struct Trainer {
         var configuration = configuration
         if configuration.overfit > 0 { configuration.validateEvery = 0 }
         let (training, validation) = try Self.collections(data, wantsValidation: configuration.validateEvery > 0, logger: logger)
+        if let simulate = configuration.simulate {
+            for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
+        }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
+        if model.kind != .vqgan { model.description.input = Self.input(configuration, training) }
         startsAnew = start == nil && model.network == nil
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
@@ -71,6 +75,12 @@ public struct Trainer {
         }
         if let start { try model.loadNetwork(start) }
         return model
+    }
+
+    /// What the data make of the model.
+    private static func input(_ configuration: TrainingConfiguration, _ training: MagnetogramCollection) -> ModelInput? {
+        if let simulate = configuration.simulate { return ModelInput(instrument: simulate.instrument, degradation: simulate) }
+        return training.entries.lazy.compactMap(\.pairInstrument).first.map { ModelInput(instrument: $0.name) }
     }
 
     /// The autoencoder of a latent system; nil for a system on pixels.

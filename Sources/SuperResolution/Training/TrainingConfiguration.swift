@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import SolarImage
 import TensorCore
 import Yams
 
@@ -61,6 +62,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var latentCrops: Int
     /// Latent diffusion: steps after which other crops are encoded.
     public var latentRefresh: Int
+    /// What LR is simulated by, its conditions drawn anew for every crop; nil for the mean over every block.
+    package var simulate: Degradation?
     public var normalization: FieldNormalization
     /// Of a `vqgan`.
     package var autoencoder: AutoencoderConfiguration?
@@ -94,7 +97,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         case patience, overfit
         case latentCrops = "latent-crops"
         case latentRefresh = "latent-refresh"
-        case normalization, autoencoder, loss, network, prediction, regression
+        case simulate, normalization, autoencoder, loss, network, prediction, regression
         case isFinetuning = "fine-tuning"
         case adaptation
     }
@@ -271,6 +274,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         try network?.check { try check($0, .network, $1, $2) }
         try regression?.check { try check($0, .regression, $1, $2) }
         try adaptation?.check { try check($0, .adaptation, $1, $2) }
+        try simulate?.check { try check($0, .simulate, $1, $2) }
+        try check(simulate == nil || model != .vqgan, .simulate, "none for \(model.rawValue), which sees HR alone", simulate?.instrument ?? "")
         let isRegression = !(model == .vqgan || model.isDiffusion)
         for (key, isThere, belongs) in [
             (CodingKeys.autoencoder, autoencoder != nil, model == .vqgan), (.loss, loss != nil, model == .vqgan),

@@ -8,8 +8,8 @@ package struct MagnetogramPair: Sendable {
     package struct Options: Sendable, Equatable {
         /// How many times finer the high-resolution pixels are.
         package var scale = 4
-        /// What MDI reads where HMI reads 1 G, recorded as `MDIFACT` with MDI's values, which stay as they are.
-        package var factor = 1.4
+        /// What MDI reads where HMI reads 1 G, recorded as `MDIFACT` with MDI's values, which stay as they are; nil for what the file's conditions say.
+        package var factor: Double?
         /// Pairs whose fields correlate less are refused.
         package var minimumCorrelation = 0.7
         /// Shifts of at most so many high-resolution pixels along each axis are left as they are.

@@ -36,7 +36,8 @@ package struct MagnetogramPairMatching: Sendable {
     ///   - qualityMask: bits of `QUALITY` that make a file unfit besides the instruments' own.
     package init(high: [URL], low: [URL], limit: Double, qualityMask: UInt32 = 0) {
         let (highs, lows) = (
-            high.map { Candidate($0, of: .hmi, qualityMask: qualityMask) }, low.map { Candidate($0, of: .mdi, qualityMask: qualityMask) }
+            high.map { Candidate($0, isReference: true, qualityMask: qualityMask) },
+            low.map { Candidate($0, isReference: false, qualityMask: qualityMask) }
         )
         let nearestLow = highs.map { $0.nearest(among: lows) }, nearestHigh = lows.map { $0.nearest(among: highs) }
         func isPair(_ high: Int, _ low: Int) -> Bool {
@@ -61,21 +62,24 @@ extension MagnetogramPairMatching {
     /// A file with what its header tells.
     private struct Candidate {
         let url: URL
-        let instrument: Instrument
+        /// Whether it is to be of HMI, rather than of another instrument.
+        let isReference: Bool
         /// Nil for a file that cannot be paired.
         var time: ObservationTime?
         /// Why it cannot.
         var obstacle: String?
         var failure: Failure?
 
-        init(_ url: URL, of instrument: Instrument, qualityMask: UInt32) {
+        init(_ url: URL, isReference: Bool, qualityMask: UInt32) {
             self.url = url
-            self.instrument = instrument
+            self.isReference = isReference
             do {
                 let file = try MagnetogramFile(reading: url)
-                let quality = file.header.quality ?? 0, unfit = quality & (instrument.unfitQualityBits | qualityMask)
-                if file.instrument != .unknown, file.instrument != instrument {
-                    obstacle = "it is of \(file.instrument.rawValue), not of \(instrument.rawValue)"
+                let quality = file.header.quality ?? 0, unfit = quality & (file.instrument.unfitQualityBits | qualityMask)
+                if isReference, file.instrument.isOther {
+                    obstacle = "it is of \(file.instrument), not of \(Instrument.reference)"
+                } else if !isReference, file.instrument == .reference {
+                    obstacle = "it is of \(file.instrument), as those that it would be paired with"
                 } else if unfit != 0 {
                     obstacle = "QUALITY \(quality.hexadecimal) has bits that mark it as unfit: \(unfit.hexadecimal)"
                 } else {
@@ -111,11 +115,11 @@ extension MagnetogramPairMatching {
                 return Unmatched(url: url, reason: text.description, failure: failure)
             }
             if let obstacle { return Unmatched(url: url, reason: obstacle, failure: nil) }
-            let other = instrument == .hmi ? Instrument.mdi : .hmi
+            let other = isReference ? "another instrument" : Instrument.reference.name
             guard let nearest, let minutes = nearest.minutes(after: self) else {
-                return Unmatched(url: url, reason: "there is no file of \(other.rawValue) to pair it with", failure: nil)
+                return Unmatched(url: url, reason: "there is no file of \(other) to pair it with", failure: nil)
             }
-            let (file, distance) = ("the nearest file of \(other.rawValue)", String(format: "%.1f minutes away", abs(minutes)))
+            let (file, distance) = ("the nearest file of \(other)", String(format: "%.1f minutes away", abs(minutes)))
             let fault = abs(minutes) > limit ? "is \(distance), more than \(String(format: "%g", limit))" : "is \(distance) and has a nearer one"
             let reason = "\(file) \(fault): \(nearest.url.lastPathComponent)"
             return Unmatched(url: url, reason: reason, failure: nil)

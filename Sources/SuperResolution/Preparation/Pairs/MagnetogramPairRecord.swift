@@ -35,7 +35,7 @@ extension MagnetogramPair {
 
         func low(_ crop: Magnetogram) -> Magnetogram {
             var pair = crop
-            pair.header.set("MDIFACT", .real(options.factor), comment: "divide by this for the scale of HMI")
+            pair.header.setGain(options.factor ?? low.conditions.gain, of: low.instrument)
             pair.header.setGauss()
             pair.header.addHistory(
                 "sr \(programVersion) prepare: \(place), as it is; paired with \(high.source.lastPathComponent) (\(name(high.time))), which is "

@@ -32,7 +32,7 @@ struct MatchedCutter: CropCutter {
         let field = try high.file.whole()
         var pairing = MagnetogramPair.Options()
         // A product of this program is on HMI's scale already.
-        let factor = low.header.isProduct ? 1 : options.factor
+        let factor = low.header.isProduct ? 1 : options.factor ?? low.conditions.gain
         (pairing.scale, pairing.factor, pairing.minimumCorrelation) = (options.scale, factor, options.minimumCorrelation)
         return frames.map { frame in
             CropCut(frame: frame) { [pairing] in

@@ -7,7 +7,7 @@ package struct RegisteredPairs: LowResolutionSource {
     private let files: [Key: [URL]]
     private let folder: URL
     private let scale: Int
-    private let factor: Double
+    private let factor: Double?
     private let minimumCorrelation: Double
 
     private struct Key: Hashable {
@@ -22,7 +22,7 @@ package struct RegisteredPairs: LowResolutionSource {
     }
 
     /// - Throws: `Failure`: `.missingInput` if there is no such folder, `.badData` if it cannot be read or holds no FITS file.
-    package init(folder: URL, scale: Int, factor: Double, minimumCorrelation: Double) throws {
+    package init(folder: URL, scale: Int, factor: Double?, minimumCorrelation: Double) throws {
         let all = try fitsFiles(in: folder)
         guard !all.isEmpty else { throw Failure(.badData, "the folder holds no FITS file to pair with", at: folder.path) }
         var files: [Key: [URL]] = [:]
@@ -40,7 +40,7 @@ package struct RegisteredPairs: LowResolutionSource {
         guard found.count == 1 else {
             throw Unpaired("several files have the time and the regions of its name: \(found.map(\.lastPathComponent).joined(separator: ", "))")
         }
-        var other = try Magnetogram(reading: url)
+        var other = try Magnetogram(reading: url, masksOffDisk: true)
         guard other.image.width == width, other.image.height == height else {
             throw Unpaired(
                 "\(url.lastPathComponent) is not on its grid: \(other.image.width) × \(other.image.height) pixels instead of "
@@ -49,7 +49,7 @@ package struct RegisteredPairs: LowResolutionSource {
         if map.isTurned { other = other.turned() }
         // A product of this program is on HMI's scale already.
         return Partner(
-            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale, factor: other.header.isProduct ? 1 : factor,
+            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale, factor: other.header.isProduct ? 1 : factor ?? other.conditions.gain,
             minimumCorrelation: minimumCorrelation)
     }
 
@@ -81,7 +81,7 @@ package struct RegisteredPairs: LowResolutionSource {
                         registration?.shift.y ?? .nan))
             }
             return LowResolution(
-                image: image, of: crop, scale: scale, statistics: statistics,
+                image: image, by: map.instrument, of: crop, scale: scale, statistics: statistics,
                 history: "sr \(programVersion): mean of \(scale) x \(scale) pixels of \(map.source.lastPathComponent), SHA-256 \(sha256)")
         }
     }

@@ -5,7 +5,8 @@ import SuperResolution
 import TensorCore
 import Testing
 
-@Suite struct MDISimulationTests {
+/// What MDI would have seen of a field.
+@Suite struct ObservationTests {
     /// scipy's blur, block mean and factor on the pattern of `Scripts/make-registration-fixtures.py`.
     private struct Expected: Decodable {
         struct Case: Decodable {
@@ -27,13 +28,20 @@ import Testing
             })
     }
 
-    private let random = Random(seed: 1, name: "MDI noise")
+    private let mdi = Observation(Instrument.mdi.usualConditions)
 
-    private func quiet(_ change: (inout MDISimulation) -> Void = { _ in }) -> MDISimulation {
-        var simulation = MDISimulation()
-        simulation.noise = 0
-        change(&simulation)
-        return simulation
+    /// MDI without noise and saturation.
+    private func quiet(_ change: (inout Observation) -> Void = { _ in }) -> Observation {
+        var observation = mdi
+        (observation.noise, observation.saturation) = (0, nil)
+        change(&observation)
+        return observation
+    }
+
+    private func seen(_ image: Image, by observation: Observation, arcsecPerPixel: Double = 0.5, seed: UInt64 = 1) -> Image {
+        var low = observation.mean(of: image, arcsecPerPixel: arcsecPerPixel, scale: 4), random = Random(seed: seed, name: "MDI noise")
+        observation.addNoise(to: &low, &random)
+        return low
     }
 
     @Test func agreesWithScipy() throws {
@@ -48,7 +56,7 @@ import Testing
                     }
                 }
             }
-            let result = quiet { $0.blurWidth = item.blurWidth }.lowResolution(of: image, arcsecPerPixel: item.arcsecPerPixel, random: random)
+            let result = seen(image, by: quiet { $0.psf.width = item.blurWidth }, arcsecPerPixel: item.arcsecPerPixel)
             #expect(result.width == 12 && result.height == 10)
             for (ours, theirs) in zip(result.pixels, item.values) {
                 if let theirs { #expect(abs(Double(ours) - theirs) < 1e-3) } else { #expect(ours.isNaN) }
@@ -59,13 +67,10 @@ import Testing
 
     @Test func keepsTheFlux() {
         let image = Image(width: 64, height: 48, pixels: Array(MetricFixture.spots(width: 64, height: 48).pixels))
-        let result = quiet().lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
+        let result = seen(image, by: quiet())
         func mean(_ image: Image) -> Double { image.pixels.reduce(0) { $0 + Double($1) } / Double(image.pixels.count) }
         #expect(abs(mean(result) - 1.4 * mean(image)) < 1e-4 * abs(mean(image)))
-        let plain = quiet {
-            $0.blurWidth = 0
-            $0.factor = 1
-        }.lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
+        let plain = seen(image, by: .blockMean)
         #expect(plain == image.blockMean(by: 4), "nothing but the block mean")
     }
 
@@ -78,7 +83,7 @@ import Testing
                 var image = Image(width: 128, height: 128, repeating: 0)
                 let (x, y) = (64 + place % 4, 64 + place / 4)
                 image[x, y] = 1e6
-                let result = quiet { $0.blurWidth = width }.lowResolution(of: image, arcsecPerPixel: pixel, random: random)
+                let result = seen(image, by: quiet { $0.psf.width = width }, arcsecPerPixel: pixel)
                 for row in 0..<32 {
                     for column in 0..<32 {
                         let distance = (Double(column) * 4 + 1.5 - Double(x)) * pixel
@@ -96,7 +101,7 @@ import Testing
 
     @Test func addsNoiseOfTheLevelAsked() {
         let image = Image(width: 400, height: 400, repeating: 10)
-        let result = MDISimulation().lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
+        let result = seen(image, by: mdi)
         let values = result.pixels.map { Double($0) }
         let mean = values.reduce(0, +) / 10000
         let deviation = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 9999).squareRoot()
@@ -108,15 +113,15 @@ import Testing
 
     @Test func repeatsWithTheSeed() {
         var image = MetricFixture.noise(width: 96, height: 64)
-        let first = MDISimulation().lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
-        #expect(MDISimulation().lowResolution(of: image, arcsecPerPixel: 0.5, random: random) == first)
-        #expect(MDISimulation().lowResolution(of: image, arcsecPerPixel: 0.5, random: Random(seed: 2, name: "MDI noise")) != first)
+        let first = seen(image, by: mdi)
+        #expect(seen(image, by: mdi) == first)
+        #expect(seen(image, by: mdi, seed: 2) != first)
         // The noise of a pixel does not depend on whether others hold data.
-        let clean = quiet().lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
+        let clean = seen(image, by: quiet())
         for y in 0..<64 { for x in 0..<24 { image[x, y] = .nan } }
         let (holed, holedClean) = (
-            MDISimulation().lowResolution(of: image, arcsecPerPixel: 0.5, random: random),
-            quiet().lowResolution(of: image, arcsecPerPixel: 0.5, random: random)
+            seen(image, by: mdi),
+            seen(image, by: quiet())
         )
         for y in 0..<16 {
             for x in 0..<24 {
@@ -129,23 +134,35 @@ import Testing
     @Test func keepsNaNAndUniformFields() {
         var disk = Image(width: 80, height: 80, repeating: .nan)
         for y in 0..<80 { for x in 0..<80 where hypot(Double(x) - 39.5, Double(y) - 39.5) < 33 { disk[x, y] = 200 } }
-        let result = quiet().lowResolution(of: disk, arcsecPerPixel: 0.5, random: random)
+        let result = seen(disk, by: quiet())
         let blocks = disk.blockMean(by: 4)
         #expect(zip(result.pixels, blocks.pixels).allSatisfy { $0.isNaN == $1.isNaN && ($0.isNaN || abs($0 - 280) < 1e-2) })
-        let nothing = MDISimulation().lowResolution(of: Image(width: 8, height: 8, repeating: .nan), arcsecPerPixel: 0.5, random: random)
+        let nothing = seen(Image(width: 8, height: 8, repeating: .nan), by: mdi)
         #expect(nothing.pixels.allSatisfy { $0.isNaN })
     }
 
     @Test func refusesOptionsOutOfRange() throws {
-        try MDISimulation().validate()
-        for (change, words): ((inout MDISimulation) -> Void, String) in [
-            ({ $0.blurWidth = -1 }, "blur"), ({ $0.factor = 0 }, "factor"), ({ $0.noise = .nan }, "noise"), ({ $0.scale = 0 }, "scale"),
+        try mdi.validate()
+        for (change, words): ((inout Observation) -> Void, String) in [
+            ({ $0.psf.width = -1 }, "blur"), ({ $0.gain = 0 }, "factor"), ({ $0.noise = .nan }, "noise"), ({ $0.psf.wingFraction = 2 }, "wing"),
         ] {
-            var simulation = MDISimulation()
-            change(&simulation)
-            let failure = #expect(throws: Failure.self) { try simulation.validate() }
+            var observation = mdi
+            change(&observation)
+            let failure = #expect(throws: Failure.self) { try observation.validate() }
             #expect(failure?.category == .usage && failure?.problem.contains(words) == true)
         }
+    }
+
+    /// Strong field saturates, weak field is seen too strong; neither in the linear part.
+    @Test func isNotLinearWhereSaid() {
+        let field = Image(width: 16, height: 4, pixels: (0..<64).map { [10, 300, 1000, -3000][$0 % 16 / 4] })
+        var observation = quiet { $0.psf = .none }
+        #expect(seen(field, by: observation).pixels == [14, 420, 1400, -4200])
+        (observation.saturation, observation.weakFieldExcess) = (3500, 0.16)
+        let result = seen(field, by: observation).pixels
+        let expected = [16.239, 458.29, 1400.43, -3500]
+        #expect(zip(result, expected).allSatisfy { abs(Double($0) - $1) < 0.01 })
+        #expect(Observation.blockMean.isExact && !mdi.isExact && abs(mdi.noiseVariance - 11.5714 * 11.5714) < 0.01)
     }
 
     /// HMI's field of a real region, made what MDI would see, agrees with what MDI saw: in scale to 3 %, in correlation better than the block mean.
@@ -154,10 +171,10 @@ import Testing
             let hmi = try Magnetogram(reading: Self.url("pair-\(number)-hmi.fits")).image
             let mdi = try Magnetogram(reading: Self.url("pair-\(number)-mdi.fits")).image
             let registration = try #require(Registration(of: mdi, with: hmi))
-            let seen = mdi.resampled(by: try #require(registration.fit).similarity).blockMean(by: 4)
-            let simulated = quiet().lowResolution(of: hmi, arcsecPerPixel: 0.5, random: random)
-            let comparison = FieldComparison(of: seen, with: simulated)
-            let plain = FieldComparison(of: seen, with: hmi.blockMean(by: 4))
+            let observed = mdi.resampled(by: try #require(registration.fit).similarity).blockMean(by: 4)
+            let simulated = seen(hmi, by: quiet())
+            let comparison = FieldComparison(of: observed, with: simulated)
+            let plain = FieldComparison(of: observed, with: hmi.blockMean(by: 4))
             #expect(abs(comparison.slopeThroughOrigin - 1) < 0.03)
             #expect(comparison.correlation > 0.985 && comparison.correlation > plain.correlation + 0.01)
         }
