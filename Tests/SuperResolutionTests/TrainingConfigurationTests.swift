@@ -87,7 +87,7 @@ import Testing
         entries["betas"] = [0.9, 0.999]
         entries["fine-tuning"] = false
         #expect(
-            Set(entries.keys).union(["normalization", "autoencoder", "loss", "network", "regression", "adaptation"])
+            Set(entries.keys).union(["normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate"])
                 == Set(TrainingConfiguration.keys))
     }
 
