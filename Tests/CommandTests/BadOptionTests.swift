@@ -25,7 +25,7 @@ import Testing
         ("infer DATA --output OUT --primary mean", "--samples of at least 2"), ("infer DATA --output OUT --fine-order 2", "--samples of at least 2"),
         ("infer DATA --output OUT --samples 2 --fine-cutoff 0", "at most 3600 arcsec, not 0.0"),
         ("infer DATA --output OUT --samples 2 --fine-order 21", "1 … 20, not 21"),
-        ("infer DATA --output OUT --continue --overwrite", "exclude each other"), ("infer DATA --output OUT --quiet --verbose", "exclude each other"),
+        ("infer DATA --output OUT --quiet --verbose", "exclude each other"),
         ("infer DATA --output OUT --threads 0", "--threads"), ("evaluate DATA --output OUT --limit 0", "--limit"),
         ("evaluate DATA --output OUT --region-threshold 0", "--region-threshold"),
         ("evaluate DATA --output OUT --model MODEL --metrics psnr,beauty", "beauty"),

@@ -68,7 +68,8 @@ import Testing
         func names(_ folder: URL) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() }
         #expect(
             try names(Self.folder) == [
-                "cache", "curves.csv", "differences.csv", "differences.md", "differences.tex", "figures", "per-image.csv", "report.html",
+                "cache", "config.yaml", "curves.csv", "differences.csv", "differences.md", "differences.tex", "figures", "per-image.csv",
+                "report.html",
                 "report.json", "table.csv", "table.md", "table.tex",
             ])
         let folder = Self.folder.appendingPathComponent("figures")

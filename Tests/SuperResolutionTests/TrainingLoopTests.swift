@@ -97,9 +97,9 @@ import Testing
         func steps(_ change: (inout TrainingConfiguration) -> Void) throws -> Int {
             TrainingLoop(try configuration(change), task: task, folder: RunFolder(URL(fileURLWithPath: "/nowhere"))).steps
         }
-        #expect(try steps { ($0.epochs, $0.batchSize) = (8, 2) } == 24)
-        #expect(try steps { ($0.epochs, $0.batchSize, $0.accumulate) = (8, 2, 3) } == 8)
-        #expect(try steps { ($0.epochs, $0.batchSize) = (1, 100) } == 1)
+        #expect(try steps { ($0.steps, $0.epochs, $0.batchSize) = (nil, 8, 2) } == 24)
+        #expect(try steps { ($0.steps, $0.epochs, $0.batchSize, $0.accumulate) = (nil, 8, 2, 3) } == 8)
+        #expect(try steps { ($0.steps, $0.epochs, $0.batchSize) = (nil, 1, 100) } == 1)
         #expect(try steps { $0.epochs = nil } == 30)
     }
 

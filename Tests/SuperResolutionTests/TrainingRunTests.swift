@@ -176,6 +176,7 @@ import Testing
             #expect(try statistics(configuration).0 == first)
             let run = try TrainingExample.run("run", in: folder)
             try trainer.keepStart(in: run)
+            try FileManager.default.removeItem(at: folder.appendingPathComponent("map0.fits"))
             try TrainingExample.write(
                 TrainingExample.field(width: 96, height: 80, seed: 9).transformed { _, _, value in 3 * value }, harp: 200,
                 to: folder.appendingPathComponent("map0.fits"))
