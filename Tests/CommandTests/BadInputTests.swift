@@ -114,7 +114,7 @@ struct BadInput: Sendable, CustomTestStringConvertible {
             let output = folder.appendingPathComponent("out")
             let options = ["--model", models.model.path, "--steps", "1", "--output", output.path, "--no-progress"]
             expectRefusal(try sr(["infer", fine.path] + options), 65, ["pixel scale", "1.8 … 2.2 arcsec", "0.504", "--force"], output: output)
-            expectRefusal(try sr(["infer", unfit.path] + options), 65, ["QUALITY", "0xcfa", "found 0x2", "--force"], output: output)
+            expectRefusal(try sr(["infer", unfit.path] + options), 65, ["QUALITY", "0x80000cfa", "found 0x2", "--force"], output: output)
             expectRefusal(
                 try sr(["infer", unfit.path, "--force", "--crop", "20,0,8,8"] + options), 65, ["crop", "24 × 24", "8 × 8 from (20, 0)"],
                 output: output)

@@ -48,8 +48,8 @@ import Testing
 
     @Test func aSecondEvaluationComputesNothing() throws {
         try withCopy { folder, scores, before in
-            // Of three baselines and the model scores and pictures, of the truth scores.
-            #expect(before.keys.count { $0.hasSuffix(".json") } == 5 && before.keys.count { $0.hasSuffix(".fits") } == 4 && before.count == 9)
+            // Of four baselines, the null model and the model scores and pictures, of the truth scores.
+            #expect(before.keys.count { $0.hasSuffix(".json") } == 7 && before.keys.count { $0.hasSuffix(".fits") } == 6 && before.count == 13)
             let again = try Self.evaluate("second", in: folder)
             #expect(again == scores)
             // Entries hold how long it took, so that computed anew they would differ.
@@ -66,7 +66,7 @@ import Testing
             #expect(try cache(folder) == before)
             try EvaluationExample.write("other", EvaluationExample.field(4), to: folder)
             _ = try Self.evaluate("third", in: folder, map: "other")
-            #expect(try cache(folder).count == 18)
+            #expect(try cache(folder).count == 26)
         }
     }
 
@@ -75,10 +75,10 @@ import Testing
             let changed = try Self.evaluate("second", in: folder) { $0.resolver.seed = 2 }
             #expect(changed != scores)
             let after = try cache(folder)
-            // Scores and pictures of the model alone: nothing else is drawn at random.
-            #expect(after.count == before.count + 2 && before.allSatisfy { after[$0.key] == $0.value })
-            func lines(_ text: String) -> [Substring] { text.split(separator: "\n").filter { !$0.hasPrefix("small") } }
-            #expect(lines(changed) == lines(scores) && lines(scores).count == 4)
+            // Scores and pictures of the model and the null model: nothing else is drawn at random.
+            #expect(after.count == before.count + 4 && before.allSatisfy { after[$0.key] == $0.value })
+            func lines(_ text: String) -> [Substring] { text.split(separator: "\n").filter { !$0.hasPrefix("small") && !$0.hasPrefix("kriging-ensemble") } }
+            #expect(lines(changed) == lines(scores) && lines(scores).count == 5)
         }
     }
 
