@@ -25,11 +25,11 @@ struct SamplingOptions: ParsableArguments {
             """)
     var noise = SuperResolver.NoiseKey.own
 
-    @Option(help: "Side of a tile in low-resolution pixels.")
-    var tile = SuperResolver.Options().tile
+    @Option(help: "Side of a tile in low-resolution pixels (default: the model's own).")
+    var tile: Int?
 
-    @Option(help: "Low-resolution pixels that neighbouring tiles share.")
-    var overlap = SuperResolver.Options().overlap
+    @Option(help: "Low-resolution pixels that neighbouring tiles share (default: the model's own).")
+    var overlap: Int?
 
     var resolver: SuperResolver.Options {
         SuperResolver.Options(sampler: sampler, steps: stepCount, eta: eta ?? 0, tile: tile, overlap: overlap, seed: seed, noise: noise)
@@ -38,8 +38,10 @@ struct SamplingOptions: ParsableArguments {
     /// As entries of a configuration file.
     var entries: [String: Any] {
         var entries: [String: Any] = [
-            "sampler": sampler.rawValue, "steps": stepCount, "seed": seed, "noise": noise.rawValue, "tile": tile, "overlap": overlap,
+            "sampler": sampler.rawValue, "steps": stepCount, "seed": seed, "noise": noise.rawValue,
         ]
+        if let tile { entries["tile"] = tile }
+        if let overlap { entries["overlap"] = overlap }
         if let eta { entries["eta"] = eta }
         return entries
     }
@@ -48,8 +50,12 @@ struct SamplingOptions: ParsableArguments {
 
     func validate() throws {
         if let steps, steps < 1 { throw ValidationError("--steps must be at least 1, not \(steps)") }
-        guard (16...1024).contains(tile), tile % 4 == 0 else { throw ValidationError("--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)") }
-        guard overlap >= 0, overlap < tile else { throw ValidationError("--overlap must be at least 0 and less than --tile, not \(overlap)") }
+        if let tile, !(16...1024).contains(tile) || tile % 4 != 0 {
+            throw ValidationError("--tile must be 16 … 1024 in steps of 4 pixels, not \(tile)")
+        }
+        if let overlap, overlap < 0 || overlap >= tile ?? 1024 {
+            throw ValidationError("--overlap must be at least 0 and less than --tile, not \(overlap)")
+        }
         guard let eta else { return }
         guard (0...1).contains(eta) else { throw ValidationError("--eta must be 0 … 1, not \(eta)") }
         guard sampler == .ddim else { throw ValidationError("--eta belongs to --sampler ddim, not \(sampler.rawValue)") }

@@ -51,6 +51,29 @@ import Testing
         #expect(LatentTiles.weights(rows: 4, columns: 4, overlap: 0).values.allSatisfy { $0 > 0 })
     }
 
+    /// Networks with statistics of a whole tile get tiles like the crops that they were trained on; the model's file says so.
+    @Test func tilesAreTheModelsOwn() throws {
+        var description = try ModelsExample.description()
+        func tiling(_ options: SuperResolver.Options = .init()) throws -> Tiling {
+            let tiling = try SuperResolver(ModelsExample.model(description)).tiling(options)
+            return Tiling(side: tiling.side, overlap: tiling.overlap)
+        }
+        #expect(try tiling() == Tiling(side: 64, overlap: 16))
+        description.setTiling(cropSize: 128)
+        #expect(try tiling() == Tiling(side: 64, overlap: 16))
+        description.ownTiling = nil
+        description.diffusion?.network = .paper(try ModelsExample.paperUNet(width: 8))
+        #expect(try tiling() == Tiling(side: 256, overlap: 64))
+        description.setTiling(cropSize: 512)
+        #expect(try tiling() == Tiling(side: 128, overlap: 32))
+        #expect(try tiling(.init(tile: 32)) == Tiling(side: 32, overlap: 8) && tiling(.init(overlap: 0)) == Tiling(side: 128, overlap: 0))
+        try withTemporaryFolder { folder in
+            let file = folder.appending(path: "model.safetensors")
+            try ModelsExample.model(description).write(to: file)
+            #expect(try Model(reading: file).description.tiling == Tiling(side: 128, overlap: 32))
+        }
+    }
+
     // MARK: - Tiles with a halo
 
     private func autoencoder(_ json: String) throws -> CompactAutoencoder {

@@ -20,21 +20,22 @@ public struct SuperResolver {
         public var steps: Int
         /// η of DDIM, 0 … 1.
         public var eta: Double
-        /// Side of a tile in LR pixels, at least 16.
-        public var tile: Int
-        /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023). 0 up to less than `tile`.
-        public var overlap: Int
+        /// Side of a tile in LR pixels, at least 16; nil for the model's own.
+        public var tile: Int?
+        /// LR pixels that neighbouring tiles share; their predictions are averaged at every step (Bar-Tal et al. 2023). 0 up to less than the tile's side; nil for
+        /// the model's own, a quarter of smaller tiles.
+        public var overlap: Int?
         /// How the input came about, by which the result is held to it; nil to leave it as it is.
         public var observation: LinearObservation?
         public var seed: UInt64
         public var noise: NoiseKey
 
         public init(
-            sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int = 64, overlap: Int = 16,
+            sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int? = nil, overlap: Int? = nil,
             observation: LinearObservation? = .exact, seed: UInt64 = 1, noise: NoiseKey = .own
         ) {
             precondition(
-                steps >= 1 && (0...1).contains(eta) && tile >= 16 && (0..<tile).contains(overlap),
+                steps >= 1 && (0...1).contains(eta) && tile ?? 16 >= 16 && overlap ?? 0 >= 0 && overlap ?? 0 < tile ?? .max,
                 "SuperResolver.Options: a value is out of range")
             (self.sampler, self.steps, self.eta) = (sampler, steps, eta)
             (self.tile, self.overlap, self.observation, self.seed, self.noise) = (tile, overlap, observation, seed, noise)
@@ -70,17 +71,19 @@ public struct SuperResolver {
     /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
     /// less than the network needs.
     package func tiling(_ options: Options) -> (side: Int, overlap: Int) {
+        let own = model.description.tiling
+        var side = options.tile ?? own.side
+        var overlap = options.overlap ?? (side == own.side ? own.overlap : min(own.overlap, side / 4))
         switch method {
         case .diffusion(let network, _):
-            let overlap = options.overlap * model.scale / model.factor
-            return (latentSide(of: network, options) * model.factor / model.scale, overlap * model.factor / model.scale)
-        case .regression: return (max(options.tile, 256), max(options.overlap, 32))
+            // In whole latents, of which a tile holds whole steps of the network.
+            let latents = max(network.divisor, side * model.scale / model.factor / network.divisor * network.divisor)
+            (side, overlap) = (latents * model.factor / model.scale, overlap * model.scale / model.factor * model.factor / model.scale)
+        case .regression:
+            // Both systems were made for fields of 256² pixels.
+            (side, overlap) = (max(side, 256), max(overlap, 32))
         }
-    }
-
-    /// Of a tile in latents.
-    private func latentSide(of network: any DenoisingNetwork, _ options: Options) -> Int {
-        max(network.divisor, options.tile * model.scale / model.factor / network.divisor * network.divisor)
+        return (side, min(overlap, side - 1))
     }
 
     /// Refuses what the model's noise schedule cannot do, before any work.
@@ -211,7 +214,7 @@ public struct SuperResolver {
         let unit = max(1, factor * network.divisor / scale)
         let padded = low.paddedByEdge(toMultiplesOf: unit)
         let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
-        let side = latentSide(of: network, options)
+        let side = tiling(options).side * scale / factor
         let field = padded.tensor
         let encoded = model.encodeInTiles(height: height, width: width, side: side, isCancelled: isCancelled) { tile in
             func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
@@ -240,7 +243,7 @@ public struct SuperResolver {
         // The whole field's at once, so that no noise depends on tiles; each sample's from its own stream, so that none depends on the others.
         var streams = try samples.map { try random(options, sample: $0, of: encoding.low) }
         func noise() -> Tensor { concatenate(streams.indices.map { streams[$0].normal(condition.shape) }, axis: 0) }
-        let overlap = options.overlap * model.scale / model.factor
+        let overlap = tiling(options).overlap * model.scale / model.factor
         let tiles = LatentTiles.overlapping(
             height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap, unit: network.divisor
         ).filter { !encoding.isEmpty($0) }

@@ -127,8 +127,15 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var preset: TrainingConfiguration.Preset?
     /// What it is made for; nil for block means of HMI.
     package var input: ModelInput?
+    /// The tiles it is to be used with; nil in files that do not tell: see ``tiling``.
+    package var ownTiling: Tiling?
     /// Version of the program that wrote the file.
     package var program: String
+
+    private enum CodingKeys: String, CodingKey {
+        case format, kind, scale, normalization, autoencoder, diffusion, regression, spectrum, training, preset, input, program
+        case ownTiling = "tiling"
+    }
 
     package init(
         kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,

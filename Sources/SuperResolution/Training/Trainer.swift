@@ -27,7 +27,10 @@ public struct Trainer {
             for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
         }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
-        if model.kind != .vqgan { model.description.input = Self.input(configuration, training) }
+        if model.kind != .vqgan {
+            model.description.input = Self.input(configuration, training)
+            if model.description.ownTiling == nil { model.description.setTiling(cropSize: configuration.cropSize) }
+        }
         startsAnew = start == nil && model.network == nil
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
