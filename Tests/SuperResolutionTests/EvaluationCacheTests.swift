@@ -77,7 +77,9 @@ import Testing
             let after = try cache(folder)
             // Scores and pictures of the model and the null model: nothing else is drawn at random.
             #expect(after.count == before.count + 4 && before.allSatisfy { after[$0.key] == $0.value })
-            func lines(_ text: String) -> [Substring] { text.split(separator: "\n").filter { !$0.hasPrefix("small") && !$0.hasPrefix("kriging-ensemble") } }
+            func lines(_ text: String) -> [Substring] {
+                text.split(separator: "\n").filter { !$0.hasPrefix("small") && !$0.hasPrefix("kriging-ensemble") }
+            }
             #expect(lines(changed) == lines(scores) && lines(scores).count == 5)
         }
     }

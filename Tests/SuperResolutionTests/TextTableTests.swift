@@ -46,7 +46,8 @@ import Testing
     @Test func latexTakesEveryCharacter() {
         let escapes = [
             "%": #"\%"#, "_": #"\_"#, "&": #"\&"#, "#": "\\#", "$": #"\$"#, "{": #"\{"#, "}": #"\}"#, "~": #"\textasciitilde{}"#,
-            "^": #"\textasciicircum{}"#, #"\"#: #"\textbackslash{}"#, "2″": "2$''$", "0–1": "0--1", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}",
+            "^": #"\textasciicircum{}"#, #"\"#: #"\textbackslash{}"#, "2″": "2$''$", "0–1": "0--1", "<": "\\textless{}", ">": "\\textgreater{}",
+            "|": "\\textbar{}",
         ]
         for (text, escaped) in escapes {
             let latex = TextTable(head: ["Metric", text], rows: [["row", TextTable.Cell(text)]]).latex

@@ -15,7 +15,8 @@ public struct LinearObservation: Sendable, Codable, Equatable {
 
     /// - Parameter arcsecPerPixel: the side of a high-resolution pixel.
     package init(_ observation: Observation, arcsecPerPixel: Double) {
-        self = observation.isExact
+        self =
+            observation.isExact
             ? .exact : LinearObservation(psf: observation.psf, noise: observation.noiseVariance.squareRoot(), arcsecPerPixel: arcsecPerPixel)
     }
 

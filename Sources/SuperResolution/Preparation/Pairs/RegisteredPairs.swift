@@ -49,7 +49,8 @@ package struct RegisteredPairs: LowResolutionSource {
         if map.isTurned { other = other.turned() }
         // A product of this program is on HMI's scale already.
         return Partner(
-            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale, factor: other.header.isProduct ? 1 : factor ?? other.conditions.gain,
+            map: other, sha256: try SuperResolution.sha256(of: url), scale: scale,
+            factor: other.header.isProduct ? 1 : factor ?? other.conditions.gain,
             minimumCorrelation: minimumCorrelation)
     }
 
