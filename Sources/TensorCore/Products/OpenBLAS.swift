@@ -18,6 +18,7 @@ package enum OpenBLAS {
     /// What to do where OpenBLAS is older than the processor, falls back to kernels several times as slow as it could run, and cannot be told better from
     /// here; nil where all is well.
     package static let warning: String? = {
+        prepare()
         guard let better = betterKernels else { return nil }
         return "OpenBLAS does not know this processor and multiplies matrices as on \(name), several times slower than it could; "
             + "set OPENBLAS_CORETYPE=\(better) in the environment, or use a newer OpenBLAS"
