@@ -31,7 +31,7 @@ let package = Package(
         .target(
             name: "SuperResolution",
             dependencies: [
-                "Groundwork", "VectorKernels", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"),
+                "Groundwork", "TensorCore", "SolarImage", "CCrypto", .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
             resources: [.copy("Resources")]),

@@ -1,7 +1,6 @@
 import Foundation
 import Groundwork
 import TensorCore
-import VectorKernels
 
 /// What fine-tuning changed of a model's network: low-rank matrices under the names that ``ParameterStore/addAdapters(rank:alpha:seed:where:)`` gives
 /// them, and weights that were unfrozen, as they are now.
@@ -64,11 +63,7 @@ extension Model {
     /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.
     package func weightsDigest() throws -> String {
         let digests = try stores.flatMap { prefix, store in store.stateDictionary().map { (prefix + $0.name, $0.tensor) } }.map { name, tensor in
-            let halves = [UInt16](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
-                convert_float_to_float16(tensor.count, tensor.pointer, buffer.baseAddress)
-                initialized = tensor.count
-            }
-            return "\(name) \(tensor.shape) \(try halves.withUnsafeBytes { try sha256(of: $0) })\n"
+            return "\(name) \(tensor.shape) \(try tensor.float16Bits.withUnsafeBytes { try sha256(of: $0) })\n"
         }
         return try Array(digests.joined().utf8).withUnsafeBytes { try sha256(of: $0) }
     }

@@ -1,6 +1,5 @@
 import Foundation
 import Groundwork
-import VectorKernels
 
 /// Writes tensors as `.safetensors`, in the order given, with text metadata.
 ///
@@ -29,14 +28,7 @@ public func writeSafetensors(
         data.append(json)
         for ((_, tensor), type) in zip(tensors, types) {
             if type == .float16 {
-                let halves = [UInt16](unsafeUninitializedCapacity: tensor.count) { buffer, initialized in
-                    nonisolated(unsafe) let target = buffer
-                    Parallel.forEachBlock(of: tensor.count, size: elementwiseBlock) { block in
-                        convert_float_to_float16(block.count, tensor.pointer + block.lowerBound, target.baseAddress.map { $0 + block.lowerBound })
-                    }
-                    initialized = tensor.count
-                }
-                halves.withUnsafeBytes { data.append(contentsOf: $0) }
+                tensor.float16Bits.withUnsafeBytes { data.append(contentsOf: $0) }
             } else {
                 data.append(contentsOf: UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * type.size))
             }
