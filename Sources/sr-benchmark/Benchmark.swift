@@ -7,18 +7,18 @@ struct Benchmark {
     /// Floating-point operations of one run, a convolution counted as direct; nil where they tell nothing.
     let operations: Double?
     /// Builds what the work needs and returns what makes one run ready, untimed, and gives the run to time.
-    let prepare: () -> () -> () -> Void
+    let prepare: () throws -> () -> () -> Void
 
-    init(name: String, operations: Double?, prepare: @escaping () -> () -> Void) {
+    init(name: String, operations: Double?, prepare: @escaping () throws -> () -> Void) {
         self.init(
             name: name, operations: operations,
             readying: {
-                let work = prepare()
+                let work = try prepare()
                 return { work }
             })
     }
 
-    init(name: String, operations: Double?, readying prepare: @escaping () -> () -> () -> Void) {
+    init(name: String, operations: Double?, readying prepare: @escaping () throws -> () -> () -> Void) {
         (self.name, self.operations, self.prepare) = (name, operations, prepare)
     }
 }
@@ -43,10 +43,11 @@ struct Measurement: Codable {
 
 extension Benchmark {
     /// Runs the work twice to warm up, then `repetitions` times.
-    func measure(repetitions: Int) -> Measurement {
+    /// - Throws: `Failure` if what the work needs cannot be read.
+    func measure(repetitions: Int) throws -> Measurement {
         StoragePool.drain()
         PeakMemory.reset()
-        let ready = prepare()
+        let ready = try prepare()
         for _ in 0..<2 { ready()() }
         let seconds = (0..<repetitions).map { _ in
             let work = ready()

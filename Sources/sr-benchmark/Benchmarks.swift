@@ -65,11 +65,11 @@ extension Benchmark {
             return { step(store, optimizer) { meanSquaredError(network(noisy, condition: condition, timesteps: timesteps), target) } }
         },
         Benchmark(name: "lpips-1024", operations: nil) {
-            let (distance, a, b) = (perceptualDistance(), random([1, 1024, 1024, 1]), random([1, 1024, 1024, 1]))
+            let (distance, a, b) = (try PerceptualDistance.bundled(), random([1, 1024, 1024, 1]), random([1, 1024, 1024, 1]))
             return { _ = distance(a, b) }
         },
         Benchmark(name: "lpips-loss-4x128", operations: nil) {
-            let (distance, a, b) = (perceptualDistance(), Parameter(random([4, 128, 128, 1])), random([4, 128, 128, 1]) * 0.9)
+            let (distance, a, b) = (try PerceptualDistance.bundled(), Parameter(random([4, 128, 128, 1])), random([4, 128, 128, 1]) * 0.9)
             return { _ = valueWithGradient(at: [a]) { distance(a.tensor, b).mean() } }
         },
         Benchmark(name: "adamw-93m", operations: nil) {
@@ -101,10 +101,6 @@ extension Benchmark {
         let configuration = CompactAutoencoder.Configuration(
             patch: 2, width: 64, multipliers: [1, 2], latentChannels: 4, codebookSize: 0, decodesQuantized: false)
         return CompactAutoencoder(configuration, in: ParameterStore(seed: 1).root)
-    }
-
-    private static func perceptualDistance() -> PerceptualDistance {
-        do { return try PerceptualDistance.bundled() } catch { fatalError("\(error)") }
     }
 
     /// One step of training: loss, gradients, AdamW.

@@ -46,7 +46,7 @@ struct SRBenchmark: ParsableCommand {
         }
         let exact = Benchmark.all.filter { $0.name == filter }
         for benchmark in exact.isEmpty ? Benchmark.all.filter({ filter.map($0.name.contains) ?? true }) : exact {
-            let result = benchmark.measure(repetitions: reps)
+            let result = try benchmark.measure(repetitions: reps)
             if json {
                 print(String(decoding: try encoder.encode(result), as: UTF8.self))
             } else {
