@@ -3,8 +3,8 @@ import Synchronization
 
 /// Parallel loops, one level deep, over a set number of threads.
 ///
-/// Work is cut into pieces whose bounds depend on the size of the work alone, never on the number of threads, so that each piece
-/// computes the same bits whoever runs it.
+/// Work is cut into pieces whose bounds depend on the size of the work alone, never on the number of threads, so that each piece computes the same bits
+/// whoever runs it; only work whose bits do not depend on its bounds may go by the threads there are.
 public enum Parallel {
     private static let storedThreadCount = Atomic<Int>(ProcessorCount.usable)
 

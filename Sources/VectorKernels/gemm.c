@@ -114,9 +114,9 @@ TILE(avx512_14, vector16, 2, 14) TILE(avx512_8, vector16, 2, 8) TILE(avx512_4, v
 PRODUCT(avx512, AVX512, 32, ROW_GROUP(avx512_14, 32, 14) ROW_GROUP(avx512_8, 32, 8) ROW_GROUP(avx512_4, 32, 4) ROW_GROUP(avx512_2, 32, 2)
         ROW_GROUP(avx512_1, 32, 1))
 
-TILE(narrow_14, vector16, 1, 14) TILE(narrow_8, vector16, 1, 8) TILE(narrow_4, vector16, 1, 4) TILE(narrow_2, vector16, 1, 2) TILE(narrow_1, vector16, 1, 1)
-PRODUCT(avx512_narrow, AVX512, 16, ROW_GROUP(narrow_14, 16, 14) ROW_GROUP(narrow_8, 16, 8) ROW_GROUP(narrow_4, 16, 4) ROW_GROUP(narrow_2, 16, 2)
-        ROW_GROUP(narrow_1, 16, 1))
+TILE(half_14, vector16, 1, 14) TILE(half_8, vector16, 1, 8) TILE(half_4, vector16, 1, 4) TILE(half_2, vector16, 1, 2) TILE(half_1, vector16, 1, 1)
+PRODUCT(avx512_half, AVX512, 16, ROW_GROUP(half_14, 16, 14) ROW_GROUP(half_8, 16, 8) ROW_GROUP(half_4, 16, 4) ROW_GROUP(half_2, 16, 2)
+        ROW_GROUP(half_1, 16, 1))
 
 TILE(avx2_6, vector8, 2, 6) TILE(avx2_4, vector8, 2, 4) TILE(avx2_2, vector8, 2, 2) TILE(avx2_1, vector8, 2, 1)
 PRODUCT(avx2, AVX2, 16, ROW_GROUP(avx2_6, 16, 6) ROW_GROUP(avx2_4, 16, 4) ROW_GROUP(avx2_2, 16, 2) ROW_GROUP(avx2_1, 16, 1))
@@ -139,7 +139,7 @@ void gemm(int level, size_t m, size_t n, size_t k, const float *a, size_t stride
 #if defined(__x86_64__)
     if (level >= 4) {
         if (panel_width == 32) avx512(m, n, k, a, stride_a, transposed, panels, bias, residual, accumulates, c, stride);
-        else avx512_narrow(m, n, k, a, stride_a, transposed, panels, bias, residual, accumulates, c, stride);
+        else avx512_half(m, n, k, a, stride_a, transposed, panels, bias, residual, accumulates, c, stride);
         return;
     }
     if (level == 3) {

@@ -180,12 +180,17 @@ public struct Evaluation {
             return Map(
                 file: file, digest: try sha256(of: file), region: map.regions.first?.description, grid: map.isMap ? "CEA" : "CCD",
                 arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false,
-                observation: low.map {
-                    LinearObservation(Observation($0.instrument.usualConditions), arcsecPerPixel: map.arcsecPerPixel ?? 0.5)
-                } ?? .exact, truth: truth)
+                observation: low.map { observation(by: $0.instrument, arcsecPerPixel: map.arcsecPerPixel ?? 0.5) } ?? .exact, truth: truth)
         } catch let failure as Failure {
             throw failure.located(at: file.path)
         }
+    }
+
+    /// How the low resolution of a pair came about: under the instrument's usual conditions, divided by the user's factor if there is one.
+    private func observation(by instrument: Instrument, arcsecPerPixel: Double) -> LinearObservation {
+        var observation = Observation(instrument.usualConditions)
+        if instrument.isOther, let factor = options.mdiFactor { observation.gain = factor }
+        return LinearObservation(observation, arcsecPerPixel: arcsecPerPixel)
     }
 
     /// Scores all competitors on one map, from the cache where it has them.
