@@ -97,6 +97,10 @@ DISPATCHED void vector_absolute_gradient(size_t count, const float *x, const flo
     for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : (x[i] < 0 ? -gradient[i] : 0.0f);
 }
 
+void vector_logarithm(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = logf(x[i]);
+}
+
 void vector_inverse_hyperbolic_sine(size_t count, const float *x, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = asinhf(x[i]);
 }

@@ -12,6 +12,8 @@ public final class Model {
     package let network: (any DenoisingNetwork)?
     /// Enhance or Progressive.
     package let regression: (any RegressionNetwork)?
+    /// Mean and spread; its parameters stand in the first store.
+    package let corrdiff: CorrDiff?
     /// Of the one or the other.
     package let networkStore: ParameterStore
 
@@ -24,14 +26,17 @@ public final class Model {
         autoencoderStore = ParameterStore(seed: seed)
         autoencoder = description.autoencoder?.makeAutoencoder(in: autoencoderStore.root)
         networkStore = ParameterStore(seed: seed)
-        network = description.diffusion?.network.makeNetwork(channels: autoencoder?.latentChannels ?? 1, in: networkStore.root)
+        corrdiff = description.corrdiff.map { [autoencoderStore] in CorrDiff($0, in: autoencoderStore.root) }
+        let channels = autoencoder?.latentChannels ?? description.corrdiff?.coefficients ?? 1
+        network = description.diffusion?.network.makeNetwork(
+            channels: channels, conditionChannels: description.corrdiff?.conditionChannels ?? channels, in: networkStore.root)
         regression = description.regression?.makeNetwork(in: networkStore.root)
     }
 
     /// Image pixels per latent along each axis; 1 where pixels are worked on themselves.
-    package var factor: Int { autoencoder?.factor ?? 1 }
-    /// Channels of latents; 1 where pixels are worked on themselves.
-    package var latentChannels: Int { autoencoder?.latentChannels ?? 1 }
+    package var factor: Int { autoencoder?.factor ?? (corrdiff == nil ? 1 : CorrDiff.transform.side) }
+    /// Channels of what is diffused; 1 where pixels are worked on themselves.
+    package var latentChannels: Int { autoencoder?.latentChannels ?? corrdiff?.configuration.coefficients ?? 1 }
 
     /// Normalised fields as what is diffused: latents, or themselves.
     package func encode(_ values: Tensor) -> Tensor { autoencoder?.encode(values) ?? values }
@@ -41,6 +46,7 @@ public final class Model {
 
     /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
     package var stores: [(prefix: String, store: ParameterStore)] {
+        if corrdiff != nil { return [("", autoencoderStore)] + (network == nil ? [] : [("unet.", networkStore)]) }
         guard autoencoder != nil, network != nil else { return [("", autoencoder == nil ? networkStore : autoencoderStore)] }
         return [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
     }
@@ -125,7 +131,8 @@ extension ModelDescription {
         func checkSize(_ count: Int, _ what: String) throws { try check(count <= values, "\(what) that fits in the file's \(values) values", count) }
         try check(scale == 4, "scale 4", scale)
         try check((autoencoder != nil) == kind.hasAutoencoder, "an autoencoder in an autoencoder or a latent diffusion model alone", kind.rawValue)
-        try check((diffusion != nil) == kind.isDiffusion, "a diffusion network in a diffusion model alone", kind.rawValue)
+        try check((corrdiff != nil) == (kind == .corrdiff), "mean and spread in corrdiff alone", kind.rawValue)
+        try check(kind == .corrdiff || (diffusion != nil) == kind.isDiffusion, "a diffusion network in a diffusion model alone", kind.rawValue)
         try check(
             regression.map { $0.kind == kind } ?? (kind.hasAutoencoder || kind.isDiffusion), "a network of its own kind in Enhance or Progressive",
             kind.rawValue)
@@ -139,22 +146,32 @@ extension ModelDescription {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
+        if let corrdiff {
+            try corrdiff.check(check)
+            try checkSize(convolution(corrdiff.width, [1]), "a network")
+            try calibration?.check(check)
+        }
         try input?.degradation?.check(check)
-        let channels = autoencoder?.latentChannels ?? 1
+        let channels = autoencoder?.latentChannels ?? corrdiff?.coefficients ?? 1
         guard let diffusion else { return }
         try diffusion.network.check(check)
         switch diffusion.network {
         case .unet(let unet): try checkSize(convolution(unet.width, unet.multipliers), "a U-Net")
-        case .paper(let unet): try checkSize(convolution(unet.width, [8]), "a U-Net")
+        case .paper(let unet):
+            try check(corrdiff == nil, "a U-Net with a condition of its own in corrdiff", "the paper's")
+            try checkSize(convolution(unet.width, [8]), "a U-Net")
         }
         try check((1...100_000).contains(diffusion.schedule.steps), "1 … 100000 noise steps", diffusion.schedule.steps)
         try check(
             diffusion.schedule.firstBeta > 0 && diffusion.schedule.firstBeta <= diffusion.schedule.lastBeta && diffusion.schedule.lastBeta < 1,
             "0 < first β ≤ last β < 1", "\(diffusion.schedule.firstBeta) … \(diffusion.schedule.lastBeta)")
         let statistics = diffusion.statistics
-        let vectors = [statistics.targetMean, statistics.targetDeviation, statistics.conditionMean, statistics.conditionDeviation]
-        try check(
-            vectors.allSatisfy { $0.count == channels }, "statistics of \(channels) channels", vectors.map(\.count))
+        for (vectors, channels) in [
+            ([statistics.targetMean, statistics.targetDeviation], channels),
+            ([statistics.conditionMean, statistics.conditionDeviation], corrdiff?.conditionChannels ?? channels),
+        ] {
+            try check(vectors.allSatisfy { $0.count == channels }, "statistics of \(channels) channels", vectors.map(\.count))
+        }
         try check(
             (statistics.targetDeviation + statistics.conditionDeviation).allSatisfy { $0 > 0 && $0.isFinite }, "positive standard deviations",
             statistics.targetDeviation + statistics.conditionDeviation)

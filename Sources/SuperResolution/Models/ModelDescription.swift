@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 import TensorCore
 
-/// Which system of the paper a model is.
+/// Which system a model is: one of the paper's, or `corrdiff`.
 public enum ModelKind: String, Sendable, Codable, CaseIterable {
     case vqgan
     case ldmResidual = "ldm-residual"
@@ -11,11 +11,13 @@ public enum ModelKind: String, Sendable, Codable, CaseIterable {
     case ddpm
     case enhance
     case progressive
+    /// Regression of mean and spread, and diffusion of the rest (Mardani et al. 2025).
+    case corrdiff
 
     /// Whether it works in the latents of an autoencoder, rather than on pixels.
     package var hasAutoencoder: Bool { self == .vqgan || self == .ldmResidual || self == .ldm }
     /// Whether it is a diffusion model, rather than an autoencoder or a network that gives its result at once.
-    package var isDiffusion: Bool { [.ldmResidual, .ldm, .ddpmResidual, .ddpm].contains(self) }
+    package var isDiffusion: Bool { [.ldmResidual, .ldm, .ddpmResidual, .ddpm, .corrdiff].contains(self) }
     /// Whether what is diffused is what HR has beyond LR↑, rather than HR.
     package var isResidual: Bool { self == .ldmResidual || self == .ddpmResidual }
 }
@@ -25,9 +27,10 @@ package enum NetworkConfiguration: Sendable, Equatable {
     case unet(UNet.Configuration)
     case paper(PaperUNet.Configuration)
 
-    package func makeNetwork(channels: Int, in scope: Scope) -> any DenoisingNetwork {
+    /// - Parameter conditionChannels: of the condition; the paper's U-Net takes as many as the field has.
+    package func makeNetwork(channels: Int, conditionChannels: Int, in scope: Scope) -> any DenoisingNetwork {
         switch self {
-        case .unet(let configuration): UNet(configuration, channels: channels, in: scope)
+        case .unet(let configuration): UNet(configuration, channels: channels, conditionChannels: conditionChannels, in: scope)
         case .paper(let configuration): PaperUNet(configuration, channels: channels, in: scope)
         }
     }
@@ -120,6 +123,10 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var diffusion: DiffusionDescription?
     /// Of Enhance and Progressive.
     package var regression: RegressionNetworkConfiguration?
+    /// Of `corrdiff`: mean and spread. Its rest is white noise where there is no ``diffusion``.
+    package var corrdiff: CorrDiff.Configuration?
+    /// Of `corrdiff`; nil for none.
+    package var calibration: SpreadCalibration?
     /// Of the fields that it was trained on; nil in files of earlier versions.
     package var spectrum: FieldSpectrum?
     package var training: TrainingSummary
@@ -133,17 +140,17 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     package var program: String
 
     private enum CodingKeys: String, CodingKey {
-        case format, kind, scale, normalization, autoencoder, diffusion, regression, spectrum, training, preset, input, program
+        case format, kind, scale, normalization, autoencoder, diffusion, regression, corrdiff, calibration, spectrum, training, preset, input, program
         case ownTiling = "tiling"
     }
 
     package init(
         kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
-        regression: RegressionNetworkConfiguration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary,
+        regression: RegressionNetworkConfiguration? = nil, corrdiff: CorrDiff.Configuration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary,
         preset: TrainingConfiguration.Preset? = nil
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
         (self.kind, self.normalization, self.spectrum, self.training, self.preset) = (kind, normalization, spectrum, training, preset)
-        (self.autoencoder, self.diffusion, self.regression) = (autoencoder, diffusion, regression)
+        (self.autoencoder, self.diffusion, self.regression, self.corrdiff) = (autoencoder, diffusion, regression, corrdiff)
     }
 }

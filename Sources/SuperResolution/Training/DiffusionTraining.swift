@@ -3,13 +3,14 @@ import Groundwork
 import SolarImage
 import TensorCore
 
-/// Trains the denoising network of any of the four diffusion systems (Ramunno et al. 2025, section 3). What is diffused is E(HR), or E(HR) − E(LR↑)
-/// in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels.
+/// Trains the denoising network of any of the four diffusion systems (Ramunno et al. 2025, section 3) and of `corrdiff`. What is diffused is E(HR), or
+/// E(HR) − E(LR↑) in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels; in `corrdiff` the
+/// standardised rest of coefficients, given what ``CorrDiff`` tells of them.
 ///
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
 package final class DiffusionTraining: TrainingTask {
     /// `[crops, height, width, channels]`; the weights `[crops, height, width, 1]` are the shares of pixels with data under each latent, nil if all are 1.
-    private typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
+    fileprivate typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
 
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -21,6 +22,8 @@ package final class DiffusionTraining: TrainingTask {
     /// Of a model that is fine-tuned: its digest before.
     private let base: String?
     private let validationCollection: MagnetogramCollection?
+    /// Of `corrdiff` before it is ready: which network has not seen an entry of the collection.
+    private let folds: [Int]?
     /// The latents of a generation of crops, normalised.
     private var encoded: (generation: Int, latents: Latents)?
     private lazy var validationLatents: Latents? = try? validationCollection.map {
@@ -49,11 +52,23 @@ package final class DiffusionTraining: TrainingTask {
                 preset: configuration.preset),
             seed: configuration.seed)
         if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
-        var random = Random(seed: configuration.seed, name: "latent statistics")
-        // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
-        let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
-        let raw = try encode(crops, of: training, by: model)
-        model.description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
+        try model.measureStatistics(training, seed: configuration.seed)
+        return model
+    }
+
+    /// A `corrdiff` model whose mean and spread are trained, with a denoising network for the rest and the statistics of the data.
+    package static func model(
+        _ configuration: TrainingConfiguration, network: NetworkConfiguration, regression: Model, _ corrdiff: CorrDiff.Configuration,
+        training: MagnetogramCollection
+    ) throws -> Model {
+        var description = regression.description
+        description.diffusion = DiffusionDescription(
+            network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
+            statistics: LatentStatistics(channels: corrdiff.coefficients, conditionChannels: corrdiff.conditionChannels))
+        description.calibration = nil
+        let model = Model(description, seed: configuration.seed)
+        model.autoencoderStore.copyValues(of: regression.autoencoderStore)
+        try model.measureStatistics(training, seed: configuration.seed)
         return model
     }
 
@@ -78,6 +93,7 @@ package final class DiffusionTraining: TrainingTask {
         validationCollection = validation
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
+        folds = model.corrdiff.flatMap { training.folds($0.configuration.folds) }
         base = configuration.adaptation == nil ? nil : try model.weightsDigest()
     }
 
@@ -128,7 +144,9 @@ package final class DiffusionTraining: TrainingTask {
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
         // What the network computes with, adapters included.
-        try model.write(to: url, networkValues: store.withValues(values) { model.networkStore.parameters.map(\.tensor) })
+        let weights = store.withValues(values) { model.networkStore.parameters.map(\.tensor) }
+        guard let ready = model.withoutFolds() else { return try model.write(to: url, networkValues: weights) }
+        try ready.write(to: url, networkValues: weights)
     }
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
@@ -182,11 +200,14 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {
-        let raw = try Self.encode(crops, of: collection, by: model)
+        let raw = try Self.encode(crops, of: collection, by: model, folds: collection === self.collection ? folds : nil)
         return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition), raw.weights)
     }
 
-    private static func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model) throws -> Latents {
+    fileprivate static func encode(
+        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model, folds: [Int]?
+    ) throws -> Latents {
+        if let corrdiff = model.corrdiff { return try encode(crops, of: collection, by: corrdiff, folds: folds) }
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         var weights: [Tensor?] = []
@@ -200,8 +221,54 @@ package final class DiffusionTraining: TrainingTask {
             conditions.append(low)
             weights.append(known.map { blockMean($0, scale: model.factor) })
         }
+        return joined(targets, conditions, weights)
+    }
+
+    /// The rest of coefficients, by the network of the fold that has not seen the crop's region, where there is one.
+    private static func encode(
+        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by corrdiff: CorrDiff, folds: [Int]?
+    ) throws -> Latents {
+        var targets: [Tensor] = []
+        var conditions: [Tensor] = []
+        var weights: [Tensor?] = []
+        for crop in crops {
+            let sample = try CorrDiffSample([crop], of: collection, corrdiff)
+            var estimate = sample.estimate
+            if let fold = folds?[crop.file] { estimate.mean = corrdiff.mean(estimate.features, fold: fold) }
+            targets.append((sample.target - estimate.mean) * (-estimate.logSpread).exponential())
+            conditions.append(estimate.condition)
+            weights.append(sample.known)
+        }
+        return joined(targets, conditions, weights)
+    }
+
+    private static func joined(_ targets: [Tensor], _ conditions: [Tensor], _ weights: [Tensor?]) -> Latents {
         let all = weights.contains { $0 != nil } ? zip(weights, targets).map { $0 ?? Tensor(repeating: 1, shape: $1.shape.dropLast() + [1]) } : []
         return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), all.isEmpty ? nil : concatenate(all, axis: 0))
+    }
+}
+
+extension Model {
+    /// A `corrdiff` model without the networks that training alone needs, its denoising network without values; nil if it has none of them.
+    package func withoutFolds() -> Model? {
+        guard corrdiff?.configuration.folds ?? 0 > 0 else { return nil }
+        var description = description
+        description.corrdiff?.folds = 0
+        let result = Model(description, seed: 0)
+        for (name, parameter) in zip(result.autoencoderStore.names, result.autoencoderStore.parameters) {
+            if let own = autoencoderStore[name] { parameter.value = own.value }
+        }
+        return result
+    }
+
+    /// Sets the statistics of what is diffused, measured.
+    fileprivate func measureStatistics(_ training: MagnetogramCollection, seed: UInt64) throws {
+        var random = Random(seed: seed, name: "latent statistics")
+        // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
+        let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
+        let raw = try DiffusionTraining.encode(
+            crops, of: training, by: self, folds: corrdiff.flatMap { training.folds($0.configuration.folds) })
+        description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
     }
 }
 

@@ -8,6 +8,8 @@ public struct Trainer {
     private let configuration: TrainingConfiguration
     private let model: Model
     private let task: any TrainingTask
+    private let training: MagnetogramCollection
+    private let validation: MagnetogramCollection?
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     private let startsAnew: Bool
@@ -36,10 +38,20 @@ public struct Trainer {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
         task = try Self.task(configuration, model: model, training: training, validation: validation)
-        self.configuration = configuration
+        (self.configuration, self.training, self.validation) = (configuration, training, validation)
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
         }
+    }
+
+    /// Training of the rest of a `corrdiff` model after mean and spread.
+    private init(after first: Trainer, regression: Model) throws {
+        (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
+        guard let network = configuration.network, let corrdiff = regression.description.corrdiff else {
+            throw Failure(.badData, "the model has no mean and spread", expected: ModelKind.corrdiff.rawValue, found: regression.kind.rawValue)
+        }
+        model = try DiffusionTraining.model(configuration, network: network, regression: regression, corrdiff, training: training)
+        task = try DiffusionTraining(configuration, model: model, training: training, validation: validation)
     }
 
     private static func model(
@@ -59,7 +71,7 @@ public struct Trainer {
         }
         if let start, configuration.model == .vqgan { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
         let model: Model
-        if let network = configuration.network {
+        if let network = configuration.network, configuration.corrdiff == nil {
             model = try DiffusionTraining.model(
                 configuration, network: network, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
         } else {
@@ -70,7 +82,7 @@ public struct Trainer {
             model = Model(
                 ModelDescription(
                     kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                    regression: configuration.regression, spectrum: try training.spectrum(seed: configuration.seed),
+                    regression: configuration.regression, corrdiff: configuration.corrdiff, spectrum: try training.spectrum(seed: configuration.seed),
                     training: TrainingSummary(
                         steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
                     preset: configuration.preset),
@@ -111,6 +123,11 @@ public struct Trainer {
             let store = try configuration.adaptation.map { try model.adapt($0, seed: configuration.seed) }
             return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
         }
+        if model.corrdiff != nil {
+            return try CorrDiffRegressionTraining(
+                configuration.regressionTraining.map { configuration.ofRegressionStage($0) } ?? configuration, model: model, training: training,
+                validation: validation)
+        }
         if model.regression != nil { return try RegressionTraining(configuration, model: model, training: training, validation: validation) }
         return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
     }
@@ -144,9 +161,32 @@ public struct Trainer {
         "training \(configuration.model.rawValue), preset \(configuration.preset.rawValue), \(task.store.count) parameters, on \(task.imageCount) magnetograms"
     }
 
-    /// Trains as ``TrainingLoop`` does.
+    /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, the first in a folder of its own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
+        guard let corrdiff = model.corrdiff else {
+            return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
+        }
+        if model.network == nil {
+            var regression = model
+            if let stage = configuration.regressionTraining, stage.steps > 0 {
+                try folder.regression.create()
+                let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression)
+                let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
+                guard outcome != .interrupted else { return outcome }
+                regression = try Model(reading: folder.regression.model)
+            }
+            let next = try Trainer(after: self, regression: regression)
+            try next.keepStart(in: folder)
+            return try next.run(folder, report: report, shouldStop: shouldStop)
+        }
+        var configuration = configuration
+        if let stage = configuration.regressionTraining { configuration.maxHours = configuration.maxHours.map { $0 * (1 - stage.share) } }
+        let outcome = try TrainingLoop(configuration, task: task, folder: folder).run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
+        guard outcome != .interrupted, let validation else { return outcome }
+        let model = try Model(reading: folder.model)
+        model.description.calibration = try SpreadCalibration(of: model, on: validation, cropSize: configuration.cropSize)
+        try model.write(to: folder.model)
+        return outcome
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

@@ -23,6 +23,20 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         case cosine
     }
 
+    /// The first stage of training of `corrdiff`.
+    public struct RegressionStage: Sendable, Codable, Equatable {
+        public var steps: Int
+        public var learningRate: Double
+        /// Its share of ``maxHours``.
+        public var share: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case steps
+            case learningRate = "learning-rate"
+            case share
+        }
+    }
+
     public var model: ModelKind
     public var preset: Preset
     public var seed: UInt64
@@ -75,6 +89,10 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     public var prediction: PredictionTarget?
     /// Of Enhance or Progressive.
     package var regression: RegressionNetworkConfiguration?
+    /// Of `corrdiff`: mean and spread.
+    package var corrdiff: CorrDiff.Configuration?
+    /// Of `corrdiff`: how mean and spread are trained before the rest is diffused; all else as for the rest.
+    public var regressionTraining: RegressionStage?
     /// Whether a model is fine-tuned on pairs.
     public var isFinetuning = false
     /// Of fine-tuning a diffusion model: what is adapted.
@@ -97,7 +115,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         case patience, overfit
         case latentCrops = "latent-crops"
         case latentRefresh = "latent-refresh"
-        case simulate, normalization, autoencoder, loss, network, prediction, regression
+        case simulate, normalization, autoencoder, loss, network, prediction, regression, corrdiff
+        case regressionTraining = "regression-training"
         case isFinetuning = "fine-tuning"
         case adaptation
     }
@@ -111,7 +130,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         seed = 1
         steps = isPaper ? nil : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
         epochs = isPaper ? 30 : nil
-        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder ? 16 : 8) : 4)
+        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder || model == .corrdiff ? 16 : 8) : 4)
         cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
         // The paper gives 3e-4 for the diffusion models; that its autoencoder learned so too is assumed.
         learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
@@ -128,7 +147,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         patience = 0
         overfit = 0
         // On pixels nothing is encoded, so that each batch can have crops of its own; at the paper's size the encoder sees one crop at a time in any case.
-        latentCrops = isPaper || !model.hasAutoencoder ? 0 : isSmall ? 128 : 8
+        latentCrops = isPaper || !(model.hasAutoencoder || model == .corrdiff) ? 0 : isSmall ? 128 : 8
         latentRefresh = isSmall ? 200 : 20
         normalization = isPaper ? .paper : .weakField
 
@@ -153,6 +172,12 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
                 isPaper
                 ? .paper(PaperUNet.Configuration(width: 8, hasAttention: false))
                 : .unet(UNet.Configuration(width: isSmall ? 16 : 4, multipliers: isSmall ? [1, 2, 4, 4] : [1, 2, 2], heads: 4))
+        case .corrdiff:
+            // The paper has no such system; at its preset it is as large as a U-Net of its width.
+            network = .unet(UNet.Configuration(width: isPaper ? 128 : isSmall ? 64 : 8, multipliers: [1, 2, 2], heads: 4))
+            corrdiff = CorrDiff.Configuration(
+                knowsMeans: true, width: isPaper ? 128 : isSmall ? 64 : 8, blocks: isPaper ? 8 : isSmall ? 5 : 1, folds: isPaper || isSmall ? 3 : 2)
+            regressionTraining = RegressionStage(steps: isPaper ? 20_000 : isSmall ? 3000 : 100, learningRate: 2e-3, share: 0.4)
         case .enhance: regression = .enhance(Enhance.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper))
         case .progressive:
             regression = .progressive(
@@ -180,6 +205,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         network = model.description.diffusion?.network
         prediction = model.description.diffusion?.prediction
         regression = model.description.regression
+        corrdiff = model.description.corrdiff
         self.adaptation = model.kind.isDiffusion ? adaptation : nil
         isFinetuning = true
     }
@@ -276,11 +302,24 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         try adaptation?.check { try check($0, .adaptation, $1, $2) }
         try simulate?.check { try check($0, .simulate, $1, $2) }
         try check(simulate == nil || model != .vqgan, .simulate, "none for \(model.rawValue), which sees HR alone", simulate?.instrument ?? "")
+        try corrdiff?.check { try check($0, .corrdiff, $1, $2) }
+        if let corrdiff, corrdiff.knowsMeans {
+            try check(simulate == nil, .corrdiff, "knows-means false where low resolution is simulated: it is no plain block mean", "true")
+        }
+        if let stage = regressionTraining {
+            try check((0...1_000_000_000).contains(stage.steps), .regressionTraining, "0 … 1000000000 steps", stage.steps)
+            try check(stage.learningRate > 0 && stage.learningRate.isFinite, .regressionTraining, "a learning rate of more than 0", stage.learningRate)
+            try check(stage.share > 0 && stage.share < 1, .regressionTraining, "a share between 0 and 1", stage.share)
+        }
+        if model == .corrdiff, case .paper = network {
+            try check(false, .network, "a unet for corrdiff", "the paper's, whose condition has as many channels as its field")
+        }
         let isRegression = !(model == .vqgan || model.isDiffusion)
         for (key, isThere, belongs) in [
             (CodingKeys.autoencoder, autoencoder != nil, model == .vqgan), (.loss, loss != nil, model == .vqgan),
             (.network, network != nil, model.isDiffusion), (.prediction, prediction != nil, model.isDiffusion),
-            (.regression, regression != nil, isRegression),
+            (.regression, regression != nil, isRegression), (.corrdiff, corrdiff != nil, model == .corrdiff),
+            (.regressionTraining, regressionTraining != nil, model == .corrdiff && !isFinetuning),
         ] {
             try check(
                 isThere == belongs, key, belongs ? "one of its own for \(model.rawValue)" : "none for \(model.rawValue)", isThere ? "one" : "none")
@@ -313,7 +352,15 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
             case nil: 0
             }
         // Of latent systems, the bundled autoencoder's; training makes sure of another's.
-        let factor = autoencoder?.factor ?? (model.hasAutoencoder ? 4 : 1)
+        let factor = autoencoder?.factor ?? (model.hasAutoencoder || model == .corrdiff ? 4 : 1)
         return max(4, factor << levels)
+    }
+
+    /// That of mean and spread before the rest.
+    func ofRegressionStage(_ stage: RegressionStage) -> TrainingConfiguration {
+        var result = self
+        (result.steps, result.epochs, result.learningRate) = (stage.steps, nil, stage.learningRate)
+        result.maxHours = maxHours.map { $0 * stage.share }
+        return result
     }
 }

@@ -35,6 +35,9 @@ extension Tensor {
     /// e^x, for x from −87 to 88 and as at these beyond them.
     public func exponential() -> Tensor { activation(vector_exponential, gradient: vector_exponential_gradient) }
 
+    /// ln(x). Nothing is recorded, as by ``inverseHyperbolicSine()``.
+    package func logarithm() -> Tensor { elementwise(vector_logarithm) }
+
     /// arcsinh(x). Nothing is recorded: it is for input fields, not for what a network gives.
     package func inverseHyperbolicSine() -> Tensor { elementwise(vector_inverse_hyperbolic_sine) }
 
