@@ -51,7 +51,7 @@ enum ModelsExample {
         Model(
             ModelDescription(
                 kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                regression: configuration.regression, training: TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)),
+                regression: configuration.regression, corrdiff: configuration.corrdiff, training: TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)),
             seed: configuration.seed)
     }
 

@@ -38,6 +38,11 @@ import Testing
         var configuration = try TrainingExample.configuration(kind)
         (configuration.latentCrops, configuration.batchSize) = (0, 4)
         let collection = try TrainingExample.collection(folder)
+        if let corrdiff = configuration.corrdiff {
+            let model = ModelsExample.newModel(configuration)
+            #expect(model.corrdiff?.configuration == corrdiff)
+            return try CorrDiffRegressionTraining(configuration, model: model, training: collection, validation: collection)
+        }
         if let network = configuration.network {
             let autoencoder = kind.hasAutoencoder ? try ModelsExample.model(kind: .vqgan) : nil
             let model = try DiffusionTraining.model(configuration, network: network, autoencoder: autoencoder, training: collection)
@@ -54,7 +59,7 @@ import Testing
         Double(x) < Self.limb + 3 ? [4857, -4857][(x + y) % 2] : Float((x * 37 + y * 101) % 121 - 60)
     }
 
-    @Test(arguments: [ModelKind.vqgan, .ldmResidual, .ddpm, .ddpmResidual, .enhance, .progressive])
+    @Test(arguments: [ModelKind.vqgan, .ldmResidual, .ddpm, .ddpmResidual, .enhance, .progressive, .corrdiff])
     func lossDoesNotDependOnWhatIsOffTheDisk(_ kind: ModelKind) throws {
         try withTemporaryFolder { folder in
             func figures(_ name: String, knowsDisk: Bool = true, _ value: (Int, Int) -> Float) throws -> [Double] {

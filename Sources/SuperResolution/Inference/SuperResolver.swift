@@ -53,10 +53,13 @@ public struct SuperResolver {
     private let model: Model
     private let method: Method
 
+    /// - Parameter restIsNoise: of `corrdiff`, whether the rest is white noise even if the model can do better: the null model of its ensembles.
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
-    public init(_ model: Model, at location: String? = nil) throws {
+    public init(_ model: Model, at location: String? = nil, restIsNoise: Bool = false) throws {
         self.model = model
-        if let network = model.network, let diffusion = model.description.diffusion {
+        if restIsNoise, model.corrdiff != nil {
+            method = .whiteNoise
+        } else if let network = model.network, let diffusion = model.description.diffusion {
             method = .diffusion(network, diffusion)
         } else if let network = model.regression {
             method = .regression(network)
@@ -75,6 +78,9 @@ public struct SuperResolver {
 
     /// Whether there is a mean that takes no samples: see ``mean(of:options:isCancelled:)``.
     public var hasMean: Bool { model.corrdiff != nil }
+
+    /// The same with white noise for the rest of `corrdiff`: the null model of its ensembles.
+    package func withNoise() throws -> SuperResolver { try SuperResolver(model, restIsNoise: true) }
 
     /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
     /// less than the network needs.

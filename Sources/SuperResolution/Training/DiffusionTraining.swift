@@ -73,9 +73,11 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     /// Training of a model as it is.
-    /// - Parameter store: the parameters to train; nil for the network's.
+    /// - Parameters:
+    ///   - store: the parameters to train; nil for the network's.
+    ///   - base: ``Model/weightsDigest()`` before anything was fine-tuned; nil if that is as it is.
     package init(
-        _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, training: MagnetogramCollection,
+        _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, base: String? = nil, training: MagnetogramCollection,
         validation: MagnetogramCollection?
     ) throws {
         guard let network = model.network, let diffusion = model.description.diffusion else {
@@ -94,7 +96,7 @@ package final class DiffusionTraining: TrainingTask {
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
         folds = model.corrdiff.flatMap { training.folds($0.configuration.folds) }
-        base = configuration.adaptation == nil ? nil : try model.weightsDigest()
+        self.base = configuration.adaptation == nil ? nil : try base ?? model.weightsDigest()
     }
 
     /// The model being trained, with the weights as they are.
@@ -151,7 +153,9 @@ package final class DiffusionTraining: TrainingTask {
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         guard let adaptation = configuration.adaptation, let base else { return }
-        try store.withValues(values) { try Adapter(adaptation, store: store, training: training, base: base).write(to: url) }
+        try store.withValues(values) {
+            try Adapter(adaptation, store: model.withRegression(store), training: training, base: base).write(to: url)
+        }
     }
 
     /// (prediction − target)² of every latent value.

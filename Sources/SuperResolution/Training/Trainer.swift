@@ -28,6 +28,8 @@ public struct Trainer {
         if let simulate = configuration.simulate {
             for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
         }
+        // What stands beside a crop is no plain block mean.
+        if training.entries.contains(where: { $0.pairScale != nil }) { configuration.corrdiff?.knowsMeans = false }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
         if model.kind != .vqgan {
             model.description.input = Self.input(configuration, training)
@@ -47,6 +49,15 @@ public struct Trainer {
     /// Training of the rest of a `corrdiff` model after mean and spread.
     private init(after first: Trainer, regression: Model) throws {
         (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
+        if let adaptation = configuration.adaptation, first.model.network != nil {
+            let base = try first.model.weightsDigest()
+            model = first.model
+            model.autoencoderStore.copyValues(of: regression.autoencoderStore)
+            let store = try model.adapt(adaptation, seed: configuration.seed)
+            task = try DiffusionTraining(
+                configuration, model: model, store: store, base: base, training: training, validation: validation)
+            return
+        }
         guard let network = configuration.network, let corrdiff = regression.description.corrdiff else {
             throw Failure(.badData, "the model has no mean and spread", expected: ModelKind.corrdiff.rawValue, found: regression.kind.rawValue)
         }
@@ -119,7 +130,7 @@ public struct Trainer {
     private static func task(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
     ) throws -> any TrainingTask {
-        if model.network != nil {
+        if model.network != nil, model.corrdiff == nil || !configuration.isFinetuning {
             let store = try configuration.adaptation.map { try model.adapt($0, seed: configuration.seed) }
             return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
         }
@@ -161,29 +172,34 @@ public struct Trainer {
         "training \(configuration.model.rawValue), preset \(configuration.preset.rawValue), \(task.store.count) parameters, on \(task.imageCount) magnetograms"
     }
 
-    /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, the first in a folder of its own.
+    /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        guard let corrdiff = model.corrdiff else {
+        guard model.corrdiff != nil else {
             return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
         }
-        if model.network == nil {
-            var regression = model
-            if let stage = configuration.regressionTraining, stage.steps > 0 {
-                try folder.regression.create()
-                let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression)
-                let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
-                guard outcome != .interrupted else { return outcome }
-                regression = try Model(reading: folder.regression.model)
-            }
-            let next = try Trainer(after: self, regression: regression)
-            try next.keepStart(in: folder)
-            return try next.run(folder, report: report, shouldStop: shouldStop)
+        guard task is CorrDiffRegressionTraining else { return try runRest(folder, report: report, shouldStop: shouldStop) }
+        var regression = model
+        if let stage = configuration.regressionTraining, stage.steps > 0 {
+            try folder.regression.create()
+            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression)
+            let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
+            guard outcome != .interrupted else { return outcome }
+            regression = try Model(reading: folder.regression.model)
         }
+        let next = try Trainer(after: self, regression: regression)
+        // What a model was before it is fine-tuned is kept already.
+        if !configuration.isFinetuning { try next.keepStart(in: folder) }
+        return try next.runRest(folder, report: report, shouldStop: shouldStop)
+    }
+
+    /// Trains the rest of a `corrdiff` model, and calibrates it on what is kept for validation.
+    private func runRest(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         var configuration = configuration
         if let stage = configuration.regressionTraining { configuration.maxHours = configuration.maxHours.map { $0 * (1 - stage.share) } }
         let outcome = try TrainingLoop(configuration, task: task, folder: folder).run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
         guard outcome != .interrupted, let validation else { return outcome }
         let model = try Model(reading: folder.model)
+        model.description.calibration = nil
         model.description.calibration = try SpreadCalibration(of: model, on: validation, cropSize: configuration.cropSize)
         try model.write(to: folder.model)
         return outcome

@@ -206,6 +206,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         prediction = model.description.diffusion?.prediction
         regression = model.description.regression
         corrdiff = model.description.corrdiff
+        regressionTraining = model.corrdiff.map { _ in RegressionStage(steps: 500, learningRate: 3e-4, share: 0.4) }
         self.adaptation = model.kind.isDiffusion ? adaptation : nil
         isFinetuning = true
     }
@@ -319,7 +320,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
             (CodingKeys.autoencoder, autoencoder != nil, model == .vqgan), (.loss, loss != nil, model == .vqgan),
             (.network, network != nil, model.isDiffusion), (.prediction, prediction != nil, model.isDiffusion),
             (.regression, regression != nil, isRegression), (.corrdiff, corrdiff != nil, model == .corrdiff),
-            (.regressionTraining, regressionTraining != nil, model == .corrdiff && !isFinetuning),
+            (.regressionTraining, regressionTraining != nil, model == .corrdiff),
         ] {
             try check(
                 isThere == belongs, key, belongs ? "one of its own for \(model.rawValue)" : "none for \(model.rawValue)", isThere ? "one" : "none")
