@@ -88,7 +88,10 @@ import Yams
         entries["betas"] = [0.9, 0.999]
         entries["fine-tuning"] = false
         #expect(
-            Set(entries.keys).union(["epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate"])
+            Set(entries.keys).union([
+                "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
+                "regression-training",
+            ])
                 == Set(TrainingConfiguration.keys))
     }
 

@@ -63,7 +63,7 @@ extension Model {
 
     /// What is adapted together with what of `corrdiff` is trained as a whole.
     func withRegression(_ adapted: ParameterStore) -> ParameterStore {
-        corrdiff == nil ? adapted : ParameterStore(joining: [("", autoencoderStore), ("", adapted)])
+        corrdiff == nil ? adapted : ParameterStore(joining: [("corrdiff.", autoencoderStore), ("", adapted)])
     }
 
     /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.

@@ -46,7 +46,7 @@ public final class Model {
 
     /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
     package var stores: [(prefix: String, store: ParameterStore)] {
-        if corrdiff != nil { return [("", autoencoderStore)] + (network == nil ? [] : [("unet.", networkStore)]) }
+        if corrdiff != nil { return [("corrdiff.", autoencoderStore)] + (network == nil ? [] : [("unet.", networkStore)]) }
         guard autoencoder != nil, network != nil else { return [("", autoencoder == nil ? networkStore : autoencoderStore)] }
         return [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
     }
