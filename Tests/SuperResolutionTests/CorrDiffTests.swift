@@ -205,7 +205,7 @@ import Testing
             try TrainingExample.writeMaps(3, to: folder)
             var configuration = try tiny()
             configuration.validateEvery = 0
-            configuration.regressionTraining?.steps = 150
+            configuration.regressionTraining?.steps = 600
             configuration.corrdiff?.folds = 0
             configuration.steps = 1
             let run = try TrainingExample.run("run", in: folder)

@@ -8,6 +8,8 @@ public struct Trainer {
     private let configuration: TrainingConfiguration
     private let model: Model
     private let task: any TrainingTask
+    /// Of a `corrdiff` model that is fine-tuned: its digest before.
+    private let base: String?
     private let training: MagnetogramCollection
     private let validation: MagnetogramCollection?
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
@@ -41,6 +43,7 @@ public struct Trainer {
         }
         task = try Self.task(configuration, model: model, training: training, validation: validation)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
+        base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
         }
@@ -49,8 +52,8 @@ public struct Trainer {
     /// Training of the rest of a `corrdiff` model after mean and spread.
     private init(after first: Trainer, regression: Model) throws {
         (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
+        base = first.base
         if let adaptation = configuration.adaptation, first.model.network != nil {
-            let base = try first.model.weightsDigest()
             model = first.model
             model.autoencoderStore.copyValues(of: regression.autoencoderStore)
             let store = try model.adapt(adaptation, seed: configuration.seed)
