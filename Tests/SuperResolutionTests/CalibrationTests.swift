@@ -58,6 +58,32 @@ import Testing
         #expect(abs(try #require(ensemble.values["std_fine_ratio"]) - 1) < 0.05)
     }
 
+    /// Deviations that are too small by half at one place of every block, and in strong field.
+    @Test func phasesAndStrongFieldStandByThemselves() throws {
+        let truthNoise = MetricFixture.noise(width: 256, height: 128, seed: 99)
+        let field = { (x: Int, _: Int, _: Float) -> Float in x < 128 ? 0 : 100 }
+        let zero = Image(width: 256, height: 128, repeating: 0)
+        let base = zero.transformed(field)
+        func added(_ noise: Image, _ factor: @escaping (Int, Int) -> Float) -> Image {
+            noise.transformed { x, y, value in base[x, y] + factor(x, y) * value }
+        }
+        let samples = (1...10).map { seed in
+            added(MetricFixture.noise(width: 256, height: 128, seed: UInt64(seed))) { x, y in
+                (x % 4 == 1 && y % 4 == 2 ? 0.5 : 1) * (x < 128 ? 1 : 0.5)
+            }
+        }
+        let ensemble = try #require(try score(samples, added(truthNoise) { _, _ in 1 }).last)
+        // Root mean squares of 1 and ½: over both halves √(5/8), at the one place half of that. The error has the mean of the samples in it.
+        let expected: [(String, Double)] = [
+            ("spread_skill_lowest_phase", 0.5 * (5.0 / 8).squareRoot()), ("spread_skill_highest_phase", (5.0 / 8).squareRoot()),
+            ("spread_skill_strong", (15.0 / 16 * 0.25 + 0.25 / 16 * 0.25).squareRoot()),
+        ]
+        for (key, value) in expected {
+            #expect(abs(try #require(ensemble.values[key]) / value - 1) < 0.07, "\(key) \(ensemble.values[key] ?? 0), \(value)")
+        }
+        #expect(try #require(ensemble.values["coverage_80_strong"]) < 0.6 && #require(ensemble.values["coverage_80"]) > 0.6)
+    }
+
     @Test func oneSampleIsNoEnsemble() throws {
         let rows = try score([MetricFixture.noise(width: 64, height: 32)], MetricFixture.noise(width: 64, height: 32, seed: 2))
         #expect(rows.count == 1 && rows[0].values.isEmpty)

@@ -24,6 +24,18 @@ import Testing
         #expect(abs(try #require(self.values(noise, noise)["correlation_band_4"]) - 1) < 1e-12)
     }
 
+    /// A pattern of blocks stands out on their lattice, and only against a truth that has none.
+    @Test func blockPatternsShowOnTheLattice() throws {
+        let other = MetricFixture.noise(width: 128, height: 128, seed: 7).transformed { _, _, value in 100 * value }
+        #expect(abs(try #require(values(other, noise)["lattice"]) - 1) < 0.3)
+        let marked = other.transformed { x, y, value in value + (x % 4 == 0 && y % 4 == 0 ? 200 : 0) }
+        let excess = try #require(values(marked, noise)["lattice"])
+        #expect(excess > 5, "\(excess)")
+        #expect(try #require(values(noise, marked)["lattice"]) < 0.2)
+        let small = noise.cropped(x: 0, y: 0, width: 32, height: 32)
+        #expect(try values(small, small)["lattice"] == nil)
+    }
+
     @Test func theCircleIsAnOption() throws {
         let blurred = noise.filtered { $0 > 0.3 ? 0 : 1 }
         // White noise has as much power as a ring has area: what is left between the circles, of what lies beyond a quarter.

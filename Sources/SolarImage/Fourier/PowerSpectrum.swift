@@ -122,6 +122,43 @@ package struct PowerSpectrum: Sendable {
         return (0..<bins).filter { counts[$0] > 0 }.map { ((Double($0) + 0.5) / Double(2 * bins), sums[$0] / counts[$0] * normalisation) }
     }
 
+    /// The power about the frequencies k/period and l/period cycles per pixel (k and l not both 0), each over the power around it: the mean of those ratios.
+    ///
+    /// About means up to one coefficient away, as far as the window spreads a single frequency; around, three to six away.
+    /// - Returns: 1 for smooth spectra; NaN where the image is too small to tell.
+    package func latticeExcess(period: Int) -> Double {
+        let (width, height, half) = (transform.width, transform.height, transform.halfWidth)
+        guard min(width, height) >= 16 * period else { return .nan }
+        func power(_ column: Int, _ row: Int) -> Double {
+            // A real image has conjugate coefficients at opposite frequencies.
+            let (x, y) = ((column + width) % width, (row + height) % height)
+            let (storedX, storedY) = x < half ? (x, y) : (width - x, (height - y) % height)
+            let place = 2 * (storedY * half + storedX)
+            return transform.coefficients[place] * transform.coefficients[place] + transform.coefficients[place + 1]
+                * transform.coefficients[place + 1]
+        }
+        var ratios: [Double] = []
+        for row in 0..<period {
+            for column in 0...period / 2 where row > 0 || column > 0 {
+                let (x, y) = ((column * width + period / 2) / period, (row * height + period / 2) / period)
+                var (near, around, count) = (0.0, 0.0, 0.0)
+                for dy in -6...6 {
+                    for dx in -6...6 {
+                        switch max(abs(dx), abs(dy)) {
+                        case ...1: near += power(x + dx, y + dy)
+                        case 3...:
+                            around += power(x + dx, y + dy)
+                            count += 1
+                        default: break
+                        }
+                    }
+                }
+                if around > 0 { ratios.append(near / 9 / (around / count)) }
+            }
+        }
+        return ratios.reduce(0, +) / Double(ratios.count)
+    }
+
     /// The amplitude |F| of the windowed image with zero frequency in the centre (column W/2, row H/2), in Gauss.
     package var amplitude: Image {
         let (width, height, half) = (transform.width, transform.height, transform.halfWidth)

@@ -109,7 +109,7 @@ struct Competitor {
     func companions(withEnsemble: Bool) throws -> [Competitor] {
         guard case .superResolution(let resolver) = source, resolver.hasMean else { return [] }
         let mean = Competitor(.mean(resolver), like: self, suffix: "mean")
-        return withEnsemble ? [mean, Competitor(.superResolution(try resolver.withNoise()), like: self, suffix: "null")] : [mean]
+        return withEnsemble && !resolver.restIsNoise ? [mean, Competitor(.superResolution(try resolver.withNoise()), like: self, suffix: "null")] : [mean]
     }
 
     private init(_ source: Source, like other: Competitor, suffix: String) {

@@ -79,6 +79,9 @@ public struct SuperResolver {
     /// Whether there is a mean that takes no samples: see ``mean(of:options:isCancelled:)``.
     public var hasMean: Bool { model.corrdiff != nil }
 
+    /// Whether the rest of `corrdiff` is white noise.
+    package var restIsNoise: Bool { if case .whiteNoise = method { true } else { false } }
+
     /// The same with white noise for the rest of `corrdiff`: the null model of its ensembles.
     package func withNoise() throws -> SuperResolver { try SuperResolver(model, restIsNoise: true) }
 

@@ -9,6 +9,9 @@ extension MetricGroup {
     ///   1708); 1 if the truth could be one of the samples.
     /// - Coverage: how often the truth lies in the central interval between the quantiles at p(N + 1) of the sorted samples; needs N ≥ 3 for 50 %, 9 for
     ///   80 %, 39 for 95 %.
+    /// - In strong field: where the truth exceeds 50 G.
+    /// - Phases: the pixels at one place in a block, of which there are factor²; where block means are known, errors differ between them by nature, and the spread
+    ///   should follow.
     /// - Fair CRPS: mean |x − y| − Σ|xᵢ − xⱼ| / (2N(N − 1)) (Ferro 2014, *Q. J. R. Meteorol. Soc.* 140, 1917).
     /// - Std below and above the cut-off (2″): the root mean square over pixels of the standard deviation of what a Butterworth high-pass of each sample
     ///   leaves, and of the rest; and both over the root mean square of the truth filtered alike.
@@ -19,6 +22,10 @@ extension MetricGroup {
             Metric(key: "spread_skill", name: "Spread–skill ratio", better: .nearestToOne, decimals: 2),
             Metric(key: "coverage_50", name: "Coverage of the central 50 % interval", better: .nearest(0.5), decimals: 2),
             Metric(key: "coverage_80", name: "Coverage of the central 80 % interval", better: .nearest(0.8), decimals: 2),
+            Metric(key: "spread_skill_strong", name: "Spread–skill ratio where |B| > 50 G", better: .nearestToOne, decimals: 2),
+            Metric(key: "coverage_80_strong", name: "Coverage of the 80 % interval where |B| > 50 G", better: .nearest(0.8), decimals: 2),
+            Metric(key: "spread_skill_lowest_phase", name: "Least spread–skill ratio of a phase", better: .nearestToOne, decimals: 2),
+            Metric(key: "spread_skill_highest_phase", name: "Greatest spread–skill ratio of a phase", better: .nearestToOne, decimals: 2),
             Metric(key: "crps", name: "Fair CRPS", unit: "G", better: .lower, decimals: 2),
             Metric(key: "std_fine", name: "Std below 2″", unit: "G", better: .neither, decimals: 2),
             Metric(key: "std_coarse", name: "Std above 2″", unit: "G", better: .neither, decimals: 2),
@@ -30,12 +37,19 @@ extension MetricGroup {
             let sums = EnsembleSums(comparisons, of: truth, clip: options.clip)
             let (count, pixels) = (Double(comparisons.count), Double(truth.validCount))
             var values: Values = ["crps": sums.score / pixels, "psnr_mean": 10 * log10(4 * pixels / sums.clippedError)]
-            if sums.squaredError > 0 { values["spread_skill"] = ((count + 1) / count * sums.variance / sums.squaredError).squareRoot() }
+            func ratio(_ moments: EnsembleSums.Moments) -> Double? {
+                moments.squaredError > 0 ? ((count + 1) / count * moments.variance / moments.squaredError).squareRoot() : nil
+            }
+            values["spread_skill"] = ratio(sums.all)
+            values["spread_skill_strong"] = ratio(sums.strong)
+            let phases = sums.phases.compactMap(ratio)
+            (values["spread_skill_lowest_phase"], values["spread_skill_highest_phase"]) = (phases.min(), phases.max())
             for (key, value) in deviations(comparisons, options) { values[key] = value }
             var coverage = Tally(edges: EnsembleSums.levels.map { $0 - 0.005 } + [1])
             for (index, interval) in sums.intervals.enumerated() {
                 coverage.add(sums.covered[index] / pixels, to: index)
                 if let key = [0.5: "coverage_50", 0.8: "coverage_80"][interval.level] { values[key] = sums.covered[index] / pixels }
+                if interval.level == 0.8, sums.strong.count > 0 { values["coverage_80_strong"] = sums.coveredStrong[index] / sums.strong.count }
             }
             var ranks = Tally(edges: (0...comparisons.count + 1).map(Double.init))
             for (rank, share) in sums.ranks.enumerated() { ranks.add(share / pixels, to: rank) }
@@ -88,23 +102,45 @@ private struct EnsembleSums {
     /// Ascending, so that those which few samples allow come first.
     static let levels = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
 
+    /// Of some of the pixels.
+    struct Moments {
+        var count = 0.0, variance = 0.0, squaredError = 0.0
+
+        static func += (sum: inout Moments, other: Moments) {
+            sum.count += other.count
+            sum.variance += other.variance
+            sum.squaredError += other.squaredError
+        }
+    }
+
+    /// Gauss, from which on field is strong.
+    private static let strongField: Float = 50
+
     let intervals: [Interval]
-    var variance = 0.0, squaredError = 0.0, clippedError = 0.0
+    var all = Moments(), strong = Moments()
+    /// By row and column in a block.
+    var phases: [Moments]
+    var clippedError = 0.0
     /// Of the fair CRPS.
     var score = 0.0
     /// For each interval, the pixels whose truth it holds.
     var covered: [Double]
+    /// Of those in strong field.
+    var coveredStrong: [Double]
     /// By the number of samples below the truth; where samples equal the truth, in equal shares.
     var ranks: [Double]
 
-    private init(samples: Int) {
+    private init(samples: Int, factor: Int) {
         intervals = Self.levels.compactMap { Interval(level: $0, samples: samples) }
         covered = Array(repeating: 0, count: intervals.count)
+        coveredStrong = covered
+        phases = Array(repeating: Moments(), count: factor * factor)
         ranks = Array(repeating: 0, count: samples + 1)
     }
 
     init(_ comparisons: [Comparison], of truth: Truth, clip: Float) {
-        self.init(samples: comparisons.count)
+        self.init(samples: comparisons.count, factor: truth.factor)
+        let factor = truth.factor
         let (width, height) = (truth.field.width, truth.field.height)
         var rows = [EnsembleSums](repeating: self, count: height)
         rows.withUnsafeMutableBufferPointer { rows in
@@ -114,22 +150,27 @@ private struct EnsembleSums {
                     for index in y * width..<(y + 1) * width where truth.valid?[index] != false {
                         for (sample, comparison) in comparisons.enumerated() { values[sample] = comparison.prediction.pixels[index] }
                         values.sort()
-                        rows[y].add(values, truth.field.pixels[index], clip: clip)
+                        rows[y].add(values, truth.field.pixels[index], phase: y % factor * factor + index % width % factor, clip: clip)
                     }
                 }
             }
         }
         for row in rows {
-            variance += row.variance
-            squaredError += row.squaredError
+            all += row.all
+            strong += row.strong
+            for index in phases.indices { phases[index] += row.phases[index] }
             clippedError += row.clippedError
             score += row.score
-            for index in covered.indices { covered[index] += row.covered[index] }
+            for index in covered.indices {
+                covered[index] += row.covered[index]
+                coveredStrong[index] += row.coveredStrong[index]
+            }
             for index in ranks.indices { ranks[index] += row.ranks[index] }
         }
     }
 
-    private mutating func add(_ sorted: [Float], _ truth: Float, clip: Float) {
+    private mutating func add(_ sorted: [Float], _ truth: Float, phase: Int, clip: Float) {
+        let isStrong = abs(truth) > Self.strongField
         let count = Double(sorted.count), truth = Double(truth)
         var (mean, distance, below, equal) = (0.0, 0.0, 0, 0)
         for value in sorted {
@@ -142,8 +183,10 @@ private struct EnsembleSums {
             squares += (Double(value) - mean) * (Double(value) - mean)
             pairs += Double(2 * index + 1 - sorted.count) * Double(value)  // Σ over i < j of xⱼ − xᵢ
         }
-        variance += squares / (count - 1)
-        squaredError += (mean - truth) * (mean - truth)
+        let moments = Moments(count: 1, variance: squares / (count - 1), squaredError: (mean - truth) * (mean - truth))
+        all += moments
+        if isStrong { strong += moments }
+        phases[phase] += moments
         let clipped = normalized(Float(mean), clip: clip) - normalized(Float(truth), clip: clip)
         clippedError += clipped * clipped
         score += distance / count - pairs / (count * (count - 1))
@@ -154,6 +197,7 @@ private struct EnsembleSums {
         }
         for (index, interval) in intervals.enumerated() where truth >= quantile(interval.lower) && truth <= quantile(interval.upper) {
             covered[index] += 1
+            if isStrong { coveredStrong[index] += 1 }
         }
     }
 }

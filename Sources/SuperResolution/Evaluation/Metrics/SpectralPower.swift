@@ -2,7 +2,11 @@ import SolarImage
 
 extension MetricGroup {
     /// The prediction's Fourier power over the truth's: beyond the low-resolution Nyquist frequency, beyond the paper's 2″ circle, and in four bands from
-    /// zero up to that circle; and the correlation of the coefficients in each band.
+    /// zero up to that circle; and the correlation of the coefficients in each band. Of the first band the upper half also stands by itself: there the power of a
+    /// blurred field fades.
+    ///
+    /// On the lattice of low resolution, where networks that work block by block leave traces: the power about the multiples of a quarter of a cycle per pixel along
+    /// rows and columns, over that around, over the same of the truth.
     ///
     /// Block edges and invented noise have power too, so a ratio near 1 means structure only beside a high correlation. Undefined where the truth has no
     /// such power.
@@ -15,12 +19,16 @@ extension MetricGroup {
             + (1...4).map {
                 Metric(key: "power_ratio_band_\($0)", name: "Power ratio at \(bandName($0)) cycles/px", better: .nearestToOne, decimals: 2)
             }
+            + [
+                Metric(key: "power_ratio_band_1_upper", name: "Power ratio at 0.03125–0.0625 cycles/px", better: .nearestToOne, decimals: 2),
+                Metric(key: "lattice", name: "Power on the block lattice over that around", better: .nearestToOne, decimals: 2),
+            ]
             + (1...4).map { Metric(key: "correlation_band_\($0)", name: "Correlation at \(bandName($0)) cycles/px", better: .higher, decimals: 2) },
         scoring: .eachSample { comparison, options in
             let edges = (0...4).map { Double($0) * bandWidth }
             let (prediction, truth) = (comparison.spectrum, comparison.truth.spectrum)
             // All bands in one pass; what lies beyond a frequency is a sum of them.
-            let cuts = Set(edges + [options.nyquist, options.circle]).sorted()
+            let cuts = Set(edges + [bandWidth / 2, options.nyquist, options.circle]).sorted()
             let bands = prediction.bands(with: truth, edges: cuts + [.infinity])
             func band(from lower: Double, to upper: Double = .infinity) -> PowerSpectrum.Band {
                 zip(cuts, bands).reduce(PowerSpectrum.Band()) { sum, entry in entry.0 >= lower && entry.0 < upper ? sum + entry.1 : sum }
@@ -32,6 +40,10 @@ extension MetricGroup {
             }
             add(band(from: options.nyquist), ratio: "power_ratio_nyquist")
             add(band(from: options.circle), ratio: "power_ratio_2arcsec")
+            add(band(from: bandWidth / 2, to: bandWidth), ratio: "power_ratio_band_1_upper")
+            let period = comparison.truth.factor
+            let (excess, natural) = (prediction.latticeExcess(period: period), truth.latticeExcess(period: period))
+            if natural > 0, excess.isFinite { values["lattice"] = excess / natural }
             for index in 1...4 {
                 add(
                     band(from: edges[index - 1], to: edges[index]), ratio: "power_ratio_band_\(index)", correlation: "correlation_band_\(index)")
