@@ -1,7 +1,6 @@
-import Testing
+import SuperResolution
 import TensorCore
-
-@testable import SuperResolution
+import Testing
 
 struct BlockTransformTests {
     private let transform = BlockTransform()
@@ -27,7 +26,10 @@ struct BlockTransformTests {
 
     /// scipy.fft.dctn(x, norm="ortho") of x[y, x] = (3y + x²) mod 7 on 4 × 4 pixels.
     @Test func coefficientsAreThoseOfSciPy() {
-        let block = (0..<16).map { Float((3 * ($0 / 4) + ($0 % 4) * ($0 % 4)) % 7) }
+        let block = (0..<16).map { index -> Float in
+            let (y, x) = (index / 4, index % 4)
+            return Float((3 * y + x * x) % 7)
+        }
         let values = transform(Tensor(shape: [1, 4, 4, 1], values: block)).values
         let expected: [Float] = [
             11.000000, -1.003136, -2.342528, -0.724874, 0.500000, 0.000000, 0.000000, -3.233578, -3.500000, 1.497905, -1.735674, -1.750000, 1.750000,
