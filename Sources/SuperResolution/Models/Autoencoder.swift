@@ -23,7 +23,7 @@ package protocol Autoencoder {
     /// - Parameter latents: `[batch, height, width, latent channels]`, quantised where decoding wants them so
     func features(of latents: Tensor) -> Tensor
 
-    /// The decoder's last convolution, and what goes by it.
+    /// The decoder's last convolution, and what is added to it.
     /// - Parameters:
     ///   - features: as ``features(of:)`` gives them
     ///   - latents: what these are of
