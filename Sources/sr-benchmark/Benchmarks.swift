@@ -99,7 +99,7 @@ extension Benchmark {
 
     private static func smallAutoencoder() -> CompactAutoencoder {
         let configuration = CompactAutoencoder.Configuration(
-            patch: 2, width: 64, multipliers: [1, 2], latentChannels: 4, codebookSize: 0, decodesQuantized: false)
+            patch: 2, width: 64, multipliers: [1, 2], latentChannels: 10, codebookSize: 0, decodesQuantized: false, hasTransform: true)
         return CompactAutoencoder(configuration, in: ParameterStore(seed: 1).root)
     }
 

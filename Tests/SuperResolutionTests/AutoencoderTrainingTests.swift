@@ -1,12 +1,14 @@
 import Foundation
+import SolarImage
 import SuperResolution
 import TensorCore
 import Testing
 
 /// The loss that an autoencoder is trained by.
 @Suite struct AutoencoderTrainingTests {
+    /// - Parameter isNew: whether layers that start at zero are so
     private func withTask(
-        _ change: (inout AutoencoderLoss) -> Void,
+        isNew: Bool = false, _ change: (inout AutoencoderLoss) -> Void = { _ in },
         _ body: (AutoencoderTraining, TrainingConfiguration, MagnetogramCollection) throws -> Void
     ) throws {
         try withTemporaryFolder { folder in
@@ -17,7 +19,8 @@ import Testing
             (configuration.loss, configuration.overfit, configuration.batchSize) = (loss, 2, 2)
             let collection = try TrainingExample.collection(folder)
             let model = ModelsExample.newModel(configuration)
-            try body(AutoencoderTraining(configuration, model: model, training: collection, validation: nil), configuration, collection)
+            if !isNew { ModelsExample.fillZeros(of: model.autoencoderStore, seed: 3) }
+            try body(AutoencoderTraining(configuration, model: model, training: collection, validation: collection), configuration, collection)
         }
     }
 
@@ -72,6 +75,23 @@ import Testing
             #expect(parts["adversarial"]?.isFinite == true && (parts["adversarial_weight"] ?? 0) > 0)
             // A new discriminator gives about nothing: half of each margin of 1.
             #expect(abs((parts["discriminator"] ?? 0) - 1) < 0.5)
+        }
+    }
+
+    /// Weights are chosen by what a field loses: absolute error, unsigned flux and fine power, each as a share of the truth's.
+    @Test(arguments: [true, false]) func validationCountsErrorFluxAndPower(isNew: Bool) throws {
+        try withTask(isNew: isNew) { task, configuration, collection in
+            var random = Random(seed: 0, name: "fixed crops")
+            let fields = try (0..<32).map { _ in Image(try collection.fields([collection.randomCrop(size: 32, &random)])) }
+            let model = task.currentModel()
+            let results = try fields.map { try model.reconstruct($0) }
+            func flux(_ images: [Image]) -> Double { images.reduce(0) { $1.pixels.reduce($0) { $0 + Double(abs($1)) } } }
+            func finePower(_ images: [Image]) -> Double { images.reduce(0) { $0 + PowerSpectrum(of: $1).power(from: 0.125) } }
+            let error = flux(zip(fields, results).map { truth, result in truth.transformed { result[$0, $1] - $2 } }) / flux(fields)
+            let terms = [error, abs(flux(results) / flux(fields) - 1), abs(finePower(results) / finePower(fields) - 1)]
+            #expect(terms.allSatisfy { $0 > 1e-4 })
+            let found = try #require(try task.validationLoss())
+            #expect(abs(found / terms.reduce(0, +) - 1) < 1e-3)
         }
     }
 

@@ -46,8 +46,8 @@ import Testing
         #expect(network.lastLayer === store["decoder.conv_out.weight"])
         expectClose(network.encode(input), latents, "latents")
         expectClose(network.decode(latents), try fixture["output"], "output")
-        expectSame(network.image(from: network.features(of: latents)), network.reconstruct(latents), "by way of features")
         let features = network.features(of: latents)
+        expectSame(network.image(from: features, of: latents), network.reconstruct(latents), "by way of features")
         #expect(features.shape == Array(input.shape.dropLast()) + [reduced.configuration.width])
         let quantized = network.quantized(latents)
         if reduced.configuration.isVariational {

@@ -77,8 +77,10 @@ import Testing
     // MARK: - Tiles with a halo
 
     private func autoencoder(_ json: String) throws -> CompactAutoencoder {
-        let configuration: CompactAutoencoder.Configuration = try ModelsExample.decoded(json)
-        return CompactAutoencoder(configuration, in: ParameterStore(seed: 11).root)
+        let store = ParameterStore(seed: 11)
+        let autoencoder = CompactAutoencoder(try ModelsExample.decoded(json), in: store.root)
+        ModelsExample.fillZeros(of: store, seed: 11)
+        return autoencoder
     }
 
     private func scaled(_ tile: TileRectangle, by factor: Int) -> TileRectangle {

@@ -23,6 +23,9 @@ enum ModelsExample {
         #"{"patch": 2, "width": 6, "multipliers": [1], "latent_channels": 2, "codebook_size": 0, "decodes_quantized": false}"#,
         #"{"patch": 1, "width": 6, "multipliers": [1], "latent_channels": 2, "codebook_size": 0, "decodes_quantized": false}"#,
         #"{"patch": 4, "width": 6, "multipliers": [1, 1], "latent_channels": 3, "codebook_size": 0, "decodes_quantized": false}"#,
+        """
+        {"patch": 2, "width": 8, "multipliers": [1, 2], "latent_channels": 8, "codebook_size": 0, "decodes_quantized": false, "has_transform": true}
+        """,
     ]
 
     static func decoded<Value: Decodable>(_ json: String, as: Value.Type = Value.self) throws -> Value {
@@ -55,16 +58,19 @@ enum ModelsExample {
             seed: configuration.seed)
     }
 
-    /// Layers that start at zero get values too, so that every weight counts.
+    /// With every weight counting.
     static func model(_ description: ModelDescription, seed: UInt64 = 8) -> Model {
         let model = Model(description, seed: seed)
-        for store in [model.autoencoderStore, model.networkStore] {
-            for (name, parameter) in zip(store.names, store.parameters) where parameter.value.values.allSatisfy({ $0 == 0 }) {
-                var random = Random(seed: seed, name: name)
-                parameter.value = random.normal(parameter.value.shape) * 0.1
-            }
-        }
+        for store in [model.autoencoderStore, model.networkStore] { fillZeros(of: store, seed: seed) }
         return model
+    }
+
+    /// Layers that start at zero get values too.
+    static func fillZeros(of store: ParameterStore, seed: UInt64) {
+        for (name, parameter) in zip(store.names, store.parameters) where parameter.value.values.allSatisfy({ $0 == 0 }) {
+            var random = Random(seed: seed, name: name)
+            parameter.value = random.normal(parameter.value.shape) * 0.1
+        }
     }
 }
 

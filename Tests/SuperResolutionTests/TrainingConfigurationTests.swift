@@ -183,8 +183,8 @@ import Yams
     static let autoencoderFlaws: [Flaw] = [
         Flaw.all("autoencoder", \.autoencoder, nil), Flaw.all("autoencoder", \.autoencoder.compact.patch, 0, 3, -1),
         Flaw.all("autoencoder", \.autoencoder.compact.width, 0, -8, .max),
-        Flaw.all("autoencoder", \.autoencoder.compact.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1]),
-        Flaw.all("autoencoder", \.autoencoder.compact.latentChannels, 0, -4, .max),
+        Flaw.all("autoencoder", \.autoencoder.compact.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
+        Flaw.all("autoencoder", \.autoencoder.compact.latentChannels, 0, -4, 17, .max),
         Flaw.all("autoencoder", \.autoencoder.compact.codebookSize, -1, .max),
         Flaw.all("network", \.network, .paper(PaperUNet.Configuration(width: 8, hasAttention: true))),
     ].flatMap(\.self)

@@ -23,9 +23,12 @@ package protocol Autoencoder {
     /// - Parameter latents: `[batch, height, width, latent channels]`, quantised where decoding wants them so
     func features(of latents: Tensor) -> Tensor
 
-    /// The decoder's last convolution.
+    /// The decoder's last convolution, and what is added to it.
+    /// - Parameters:
+    ///   - features: as ``features(of:)`` gives them
+    ///   - latents: what these are of
     /// - Returns: `[batch, height·f, width·f, 1]`, normalised
-    func image(from features: Tensor) -> Tensor
+    func image(from features: Tensor, of latents: Tensor) -> Tensor
 }
 
 extension Autoencoder {
@@ -34,7 +37,7 @@ extension Autoencoder {
     package func decode(_ latents: Tensor) -> Tensor { reconstruct(quantized(latents).latents) }
 
     /// Decodes without quantising first.
-    package func reconstruct(_ latents: Tensor) -> Tensor { image(from: features(of: latents)) }
+    package func reconstruct(_ latents: Tensor) -> Tensor { image(from: features(of: latents), of: latents) }
 }
 
 /// Which autoencoder a model has.

@@ -4,6 +4,9 @@ import TensorCore
 ///
 /// Pixel unshuffling by `patch`, then levels of residual blocks that halve the size, a middle block, and the same way back. Norms are per pixel
 /// and there is no attention, so each latent sees its neighbourhood alone and tiles agree exactly.
+///
+/// With a transform these networks start at zero and only add to it: latents are the coarsest cosine coefficients of a block of f × f pixels, which lose
+/// nothing but the finest structure, and fields what these give. So training begins with what no training is needed for.
 package struct CompactAutoencoder: Autoencoder {
     package struct Configuration: Sendable, Codable, Equatable {
         /// Pixels per side of the blocks that become channels before the first convolution.
@@ -17,17 +20,34 @@ package struct CompactAutoencoder: Autoencoder {
         package var codebookSize: Int
         /// Whether decoding replaces each latent by its nearest code.
         package var decodesQuantized: Bool
+        /// Whether encoder and decoder add to a ``BlockTransform``.
+        package var hasTransform: Bool
 
         private enum CodingKeys: String, CodingKey {
             case patch, width, multipliers
             case latentChannels = "latent_channels"
             case codebookSize = "codebook_size"
             case decodesQuantized = "decodes_quantized"
+            case hasTransform = "has_transform"
         }
 
-        package init(patch: Int, width: Int, multipliers: [Int], latentChannels: Int, codebookSize: Int, decodesQuantized: Bool) {
+        package init(
+            patch: Int, width: Int, multipliers: [Int], latentChannels: Int, codebookSize: Int, decodesQuantized: Bool, hasTransform: Bool
+        ) {
             (self.patch, self.width, self.multipliers, self.latentChannels) = (patch, width, multipliers, latentChannels)
-            (self.codebookSize, self.decodesQuantized) = (codebookSize, decodesQuantized)
+            (self.codebookSize, self.decodesQuantized, self.hasTransform) = (codebookSize, decodesQuantized, hasTransform)
+        }
+
+        /// Files from before there was a transform do not speak of it.
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                patch: try container.decode(Int.self, forKey: .patch), width: try container.decode(Int.self, forKey: .width),
+                multipliers: try container.decode([Int].self, forKey: .multipliers),
+                latentChannels: try container.decode(Int.self, forKey: .latentChannels),
+                codebookSize: try container.decode(Int.self, forKey: .codebookSize),
+                decodesQuantized: try container.decode(Bool.self, forKey: .decodesQuantized),
+                hasTransform: try container.decodeIfPresent(Bool.self, forKey: .hasTransform) ?? false)
         }
 
         /// Image pixels per latent along each axis, the paper's f.
@@ -49,6 +69,7 @@ package struct CompactAutoencoder: Autoencoder {
     }
 
     package let configuration: Configuration
+    private let transform: BlockTransform?
     private let encoderInput, encoderOutput, decoderInput, decoderOutput: Convolution
     private let encoderLevels, decoderLevels: [Level]
     private let encoderMiddle, decoderMiddle: ResidualBlock
@@ -56,6 +77,7 @@ package struct CompactAutoencoder: Autoencoder {
 
     package init(_ configuration: Configuration, in scope: Scope) {
         self.configuration = configuration
+        transform = configuration.hasTransform ? BlockTransform(side: configuration.factor) : nil
         let pixels = configuration.patch * configuration.patch
         let widths = configuration.multipliers.map { $0 * configuration.width }
         let last = widths.count - 1
@@ -77,7 +99,8 @@ package struct CompactAutoencoder: Autoencoder {
                         in: place / "downsamplers" / "0" / "conv"))
         }
         encoderMiddle = ResidualBlock(deepest, deepest, in: encoder / "mid_block" / "resnets" / "0")
-        encoderOutput = Convolution(deepest, configuration.latentChannels, kernel: 3, in: encoder / "conv_out")
+        encoderOutput = Convolution(
+            deepest, configuration.latentChannels, kernel: 3, startsAtZero: configuration.hasTransform, in: encoder / "conv_out")
 
         let decoder = scope / "decoder"
         decoderInput = Convolution(configuration.latentChannels, deepest, kernel: 3, in: decoder / "conv_in")
@@ -90,7 +113,7 @@ package struct CompactAutoencoder: Autoencoder {
                 block: ResidualBlock(current, width, in: place / "resnets" / "0"),
                 resampling: index == last ? nil : Convolution(width, width, kernel: 3, in: place / "upsamplers" / "0" / "conv"))
         }
-        decoderOutput = Convolution(current, pixels, kernel: 3, in: decoder / "conv_out")
+        decoderOutput = Convolution(current, pixels, kernel: 3, startsAtZero: configuration.hasTransform, in: decoder / "conv_out")
 
         codebook =
             configuration.codebookSize == 0
@@ -110,7 +133,7 @@ package struct CompactAutoencoder: Autoencoder {
             x = level.block(x)
             if let resampling = level.resampling { x = resampling(x) }
         }
-        return encoderOutput(encoderMiddle(x).silu())
+        return encoderOutput(encoderMiddle(x).silu(), residual: transform?(image).sliced(axis: -1, range: 0..<latentChannels))
     }
 
     package func quantized(_ latents: Tensor) -> (latents: Tensor, indices: [Int]?, loss: Tensor?) {
@@ -128,5 +151,8 @@ package struct CompactAutoencoder: Autoencoder {
         return x.silu()
     }
 
-    package func image(from features: Tensor) -> Tensor { pixelShuffle(decoderOutput(features), factor: configuration.patch) }
+    package func image(from features: Tensor, of latents: Tensor) -> Tensor {
+        let image = pixelShuffle(decoderOutput(features), factor: configuration.patch)
+        return transform.map { image + $0.inverse(latents) } ?? image
+    }
 }

@@ -149,7 +149,7 @@ package struct FirstStage: Autoencoder {
         return decoderNorm(x, activation: .silu)
     }
 
-    package func image(from features: Tensor) -> Tensor {
+    package func image(from features: Tensor, of latents: Tensor) -> Tensor {
         guard configuration.imageChannels > 1 else { return decoderOutput(features) }
         // The mean of the channels is what the mean of their weights gives.
         return convolution(

@@ -195,6 +195,9 @@ extension CompactAutoencoder.Configuration {
         try check(isSound(multipliers), "1 … 6 multipliers of 1 … 16", multipliers)
         try check((1...64).contains(latentChannels), "1 … 64 latent channels", latentChannels)
         try check((0...1 << 20).contains(codebookSize), "0 … 2^20 codes", codebookSize)
+        guard hasTransform else { return }
+        try check(factor <= 16, "an autoencoder with a transform of blocks of at most 16 pixels a side", factor)
+        try check(latentChannels <= factor * factor, "at most the transform's \(factor * factor) latent channels", latentChannels)
     }
 }
 

@@ -55,10 +55,12 @@ package final class AutoencoderTraining: TrainingTask {
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
-        let features = autoencoder.features(of: weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes)
-        let reconstruction = autoencoder.image(from: features)
+        let noisy = weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes
+        let features = autoencoder.features(of: noisy)
+        let reconstruction = autoencoder.image(from: features, of: noisy)
 
-        let judged = judge(reconstruction.detached, values, field, known, features.detached, step: batch / configuration.accumulate)
+        let judged = judge(
+            reconstruction.detached, values, field, known, (features.detached, noisy.detached), step: batch / configuration.accumulate)
         // What was found about the reconstruction is carried on to the autoencoder: same gradient, same value.
         let carried = (reconstruction * judged.gradient).sum()
         var loss = carried + (judged.loss - carried.item)
@@ -81,8 +83,9 @@ package final class AutoencoderTraining: TrainingTask {
     private func isAdversarial(step: Int) -> Bool { step >= weights.adversarialStart }
 
     /// The terms that a reconstruction is judged by, with the gradient of their sum with respect to it.
+    /// - Parameter decoded: what ``Autoencoder/image(from:of:)`` made it of
     private func judge(
-        _ reconstruction: Tensor, _ values: Tensor, _ field: Tensor, _ known: Tensor?, _ features: Tensor, step: Int
+        _ reconstruction: Tensor, _ values: Tensor, _ field: Tensor, _ known: Tensor?, _ decoded: (features: Tensor, latents: Tensor), step: Int
     ) -> (loss: Float, gradient: Tensor, parts: [String: Double]) {
         let normalization = model.description.normalization
         let image = Parameter(reconstruction)
@@ -111,7 +114,9 @@ package final class AutoencoderTraining: TrainingTask {
         /// How long the gradient at the decoder's last layer is.
         func length(_ gradient: Tensor) -> Float {
             let last = [autoencoder.lastLayer]
-            return valueWithGradient(at: last) { (autoencoder.image(from: features) * gradient).sum() }.gradients.norm(of: last)
+            return valueWithGradient(at: last) {
+                (autoencoder.image(from: decoded.features, of: decoded.latents) * gradient).sum()
+            }.gradients.norm(of: last)
         }
         let weight = weights.adversarial * min(1e4, length(gradient) / (length(opinionGradient) + 1e-4))
         parts["adversarial"] = Double(opinion.item)
@@ -145,15 +150,26 @@ package final class AutoencoderTraining: TrainingTask {
         return exp(entropy)
     }
 
+    /// The sum of three shares of the truth, over all validation crops together: Σ|ΔB| / Σ|B|, the deviation of Σ|B| from the truth's, and that of the
+    /// Fourier power beyond LR's Nyquist frequency. The first alone is best for fields that are a little too smooth.
     package func validationLoss() throws -> Double? {
         guard let validation else { return nil }
-        var total = 0.0
+        let normalization = model.description.normalization
+        let nyquist = 0.5 / Double(model.scale)
+        var (error, flux, power) = (0.0, (found: 0.0, truth: 0.0), PowerSpectrum.Band())
         for crop in validation.crops {
             let (field, known) = try validation.collection.maskedFields([crop])
-            let values = model.description.normalization.normalize(field)
-            total += Double((autoencoder.decode(autoencoder.encode(values)) - values).absolute().mean(weightedBy: known).item)
+            let result = Self.masked(normalization.denormalize(autoencoder.decode(autoencoder.encode(normalization.normalize(field)))), known)
+            for (value, truth) in zip(result.values, field.values) {
+                error += Double(abs(value - truth))
+                flux = (flux.found + Double(abs(value)), flux.truth + Double(abs(truth)))
+            }
+            let (found, truth) = (PowerSpectrum(of: Image(result)), PowerSpectrum(of: Image(field)))
+            power = power + found.bands(with: truth, edges: [nyquist, .infinity])[0]
         }
-        return total / Double(validation.crops.count)
+        /// The deviation as a share of the truth; where there is none, of 1 G or G².
+        func share(_ deviation: Double, of truth: Double) -> Double { abs(deviation) / (truth > 0 ? truth : 1) }
+        return share(error, of: flux.truth) + share(flux.found - flux.truth, of: flux.truth) + share(power.first - power.second, of: power.second)
     }
 
     package func sample() throws -> [(title: String, image: Image)] {

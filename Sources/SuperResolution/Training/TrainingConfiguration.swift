@@ -128,7 +128,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
         self.model = model
         self.preset = preset
         seed = 1
-        steps = isPaper ? nil : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
+        steps = isPaper ? nil : isSmall ? (isAutoencoder ? 1000 : 8000) : 200
         epochs = isPaper ? 30 : nil
         batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder || model == .corrdiff ? 16 : 8) : 4)
         cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
@@ -159,8 +159,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
                 ? .paper
                 : .compact(
                     CompactAutoencoder.Configuration(
-                        patch: 2, width: isSmall ? 64 : 8, multipliers: [1, 2], latentChannels: 4, codebookSize: isSmall ? 0 : 64,
-                        decodesQuantized: false))
+                        patch: 2, width: isSmall ? 64 : 8, multipliers: [1, 2], latentChannels: isSmall ? 10 : 4, codebookSize: isSmall ? 0 : 64,
+                        decodesQuantized: false, hasTransform: true))
             loss = isPaper ? .paper : isSmall ? .small : .tiny
         case .ldmResidual, .ldm:
             network =
