@@ -102,3 +102,35 @@ final class ScriptedTask: TrainingTask {
         try writeSafetensors(store.stateDictionary(values: values), metadata: ["training": json], to: url)
     }
 }
+
+/// Parts that a system is expected to have, to be changed.
+extension TrainingConfiguration {
+    var diffusion: DiffusionSettings {
+        get {
+            guard let diffusion = system.diffusion else { preconditionFailure("\(model) does not diffuse") }
+            return diffusion
+        }
+        set {
+            switch system {
+            case .latentDiffusion(_, let isResidual): system = .latentDiffusion(newValue, isResidual: isResidual)
+            case .pixelDiffusion(_, let isResidual): system = .pixelDiffusion(newValue, isResidual: isResidual)
+            case .autoencoder, .regression: preconditionFailure("\(model) does not diffuse")
+            }
+        }
+    }
+
+    private var autoencoding: (autoencoder: AutoencoderConfiguration, loss: AutoencoderLoss) {
+        guard case .autoencoder(let autoencoder, let loss) = system else { preconditionFailure("\(model) is no autoencoder") }
+        return (autoencoder, loss)
+    }
+
+    var autoencoder: AutoencoderConfiguration {
+        get { autoencoding.autoencoder }
+        set { system = .autoencoder(newValue, autoencoding.loss) }
+    }
+
+    var loss: AutoencoderLoss {
+        get { autoencoding.loss }
+        set { system = .autoencoder(autoencoding.autoencoder, newValue) }
+    }
+}

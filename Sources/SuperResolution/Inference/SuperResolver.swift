@@ -53,11 +53,11 @@ public struct SuperResolver {
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
     public init(_ model: Model, at location: String? = nil) throws {
         self.model = model
-        if let network = model.network, let diffusion = model.description.diffusion {
+        switch (model.networks, model.description.system.diffusion) {
+        case (.latentDiffusion(let network, _), let diffusion?), (.pixelDiffusion(let network), let diffusion?):
             method = .diffusion(network, diffusion)
-        } else if let network = model.regression {
-            method = .regression(network)
-        } else {
+        case (.regression(let network), _): method = .regression(network)
+        case (.autoencoder, _), (.latentDiffusion, nil), (.pixelDiffusion, nil):
             throw Failure(
                 .badData, "the model cannot super-resolve", at: location, expected: "a diffusion model, Enhance or Progressive",
                 found: "a model of kind \(model.kind.rawValue)",
@@ -66,7 +66,7 @@ public struct SuperResolver {
     }
 
     /// Whether samples differ: those of diffusion models do.
-    public var isProbabilistic: Bool { model.network != nil }
+    public var isProbabilistic: Bool { model.diffusion != nil }
 
     /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
     /// less than the network needs.

@@ -4,15 +4,19 @@ import TensorCore
 
 /// A network with all it takes to use it, in one safetensors file: weights, and in the metadata its ``ModelDescription``.
 public final class Model {
+    /// The networks of a ``ModelSystem``, a case each.
+    package enum Networks {
+        case autoencoder(any Autoencoder)
+        case latentDiffusion(any DenoisingNetwork, in: any Autoencoder)
+        case pixelDiffusion(any DenoisingNetwork)
+        case regression(any RegressionNetwork)
+    }
+
     package var description: ModelDescription
-    /// Of latent systems and of autoencoders alone.
-    package let autoencoder: (any Autoencoder)?
+    package let networks: Networks
+    /// The weights of the autoencoder, if it has one.
     package let autoencoderStore: ParameterStore
-    /// The denoising network of a diffusion model.
-    package let network: (any DenoisingNetwork)?
-    /// Enhance or Progressive.
-    package let regression: (any RegressionNetwork)?
-    /// Of the one or the other.
+    /// The weights of the network that super-resolves, if it has one.
     package let networkStore: ParameterStore
 
     private static let metadataKey = "sr.model"
@@ -21,11 +25,33 @@ public final class Model {
     /// A model with initial weights.
     package init(_ description: ModelDescription, seed: UInt64) {
         self.description = description
-        autoencoderStore = ParameterStore(seed: seed)
-        autoencoder = description.autoencoder?.makeAutoencoder(in: autoencoderStore.root)
-        networkStore = ParameterStore(seed: seed)
-        network = description.diffusion?.network.makeNetwork(channels: autoencoder?.latentChannels ?? 1, in: networkStore.root)
-        regression = description.regression?.makeNetwork(in: networkStore.root)
+        (autoencoderStore, networkStore) = (ParameterStore(seed: seed), ParameterStore(seed: seed))
+        networks =
+            switch description.system {
+            case .autoencoder(let configuration): .autoencoder(configuration.makeAutoencoder(in: autoencoderStore.root))
+            case .latentDiffusion(let diffusion, let configuration, _):
+                .latentDiffusion(
+                    diffusion.network.makeNetwork(channels: configuration.latentChannels, in: networkStore.root),
+                    in: configuration.makeAutoencoder(in: autoencoderStore.root))
+            case .pixelDiffusion(let diffusion, _): .pixelDiffusion(diffusion.network.makeNetwork(channels: 1, in: networkStore.root))
+            case .regression(let configuration): .regression(configuration.makeNetwork(in: networkStore.root))
+            }
+    }
+
+    /// Nil for a model that works on pixels.
+    package var autoencoder: (any Autoencoder)? {
+        switch networks {
+        case .autoencoder(let autoencoder), .latentDiffusion(_, let autoencoder): autoencoder
+        case .pixelDiffusion, .regression: nil
+        }
+    }
+
+    /// The denoising network with how it is used; nil for a model that does not diffuse.
+    package var diffusion: (network: any DenoisingNetwork, description: DiffusionDescription)? {
+        switch networks {
+        case .latentDiffusion(let network, _), .pixelDiffusion(let network): description.system.diffusion.map { (network, $0) }
+        case .autoencoder, .regression: nil
+        }
     }
 
     /// Image pixels per latent along each axis; 1 where pixels are worked on themselves.
@@ -41,8 +67,11 @@ public final class Model {
 
     /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
     package var stores: [(prefix: String, store: ParameterStore)] {
-        guard autoencoder != nil, network != nil else { return [("", autoencoder == nil ? networkStore : autoencoderStore)] }
-        return [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
+        switch networks {
+        case .autoencoder: [("", autoencoderStore)]
+        case .latentDiffusion: [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
+        case .pixelDiffusion, .regression: [("", networkStore)]
+        }
     }
 
     /// Which system of the paper it is.
@@ -56,6 +85,8 @@ public final class Model {
     package var spectrum: FieldSpectrum { description.spectrum ?? .activeRegions }
     /// What it was trained to super-resolve, for people.
     public var input: String { (description.input ?? .blockMeans).description }
+    /// What it was trained on, for people.
+    public var data: String { description.data?.description ?? "not told" }
 
     /// Reads a model file.
     /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
@@ -124,24 +155,21 @@ extension ModelDescription {
         }
         func checkSize(_ count: Int, _ what: String) throws { try check(count <= values, "\(what) that fits in the file's \(values) values", count) }
         try check(scale == 4, "scale 4", scale)
-        try check((autoencoder != nil) == kind.hasAutoencoder, "an autoencoder in an autoencoder or a latent diffusion model alone", kind.rawValue)
-        try check((diffusion != nil) == kind.isDiffusion, "a diffusion network in a diffusion model alone", kind.rawValue)
-        try check(
-            regression.map { $0.kind == kind } ?? (kind.hasAutoencoder || kind.isDiffusion), "a network of its own kind in Enhance or Progressive",
-            kind.rawValue)
+        let autoencoder = system.autoencoder
         if let autoencoder {
             try autoencoder.check(check)
             let extents = autoencoder.extents
             try checkSize(convolution(extents.width, extents.multipliers), "an autoencoder")
             try checkSize(extents.codebookSize * autoencoder.latentChannels, "a codebook")
         }
-        if let regression {
+        if let regression = system.regression {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
         try input?.degradation?.check(check)
+        try data?.check(check)
         let channels = autoencoder?.latentChannels ?? 1
-        guard let diffusion else { return }
+        guard let diffusion = system.diffusion else { return }
         try diffusion.network.check(check)
         switch diffusion.network {
         case .unet(let unet): try checkSize(convolution(unet.width, unet.multipliers), "a U-Net")

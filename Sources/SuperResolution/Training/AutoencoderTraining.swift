@@ -29,7 +29,7 @@ package final class AutoencoderTraining: TrainingTask {
 
     /// - Throws: `Failure` if the model has no autoencoder or the weights of LPIPS are missing.
     package init(_ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?) throws {
-        guard let autoencoder = model.autoencoder, let weights = configuration.loss else {
+        guard case .autoencoder(let autoencoder) = model.networks, case .autoencoder(_, let weights) = configuration.system else {
             throw Failure(.badData, "the model is no autoencoder", expected: ModelKind.vqgan.rawValue, found: model.kind.rawValue)
         }
         (self.configuration, self.model, self.autoencoder, self.weights) = (configuration, model, autoencoder, weights)

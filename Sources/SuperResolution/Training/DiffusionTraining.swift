@@ -18,8 +18,8 @@ package final class DiffusionTraining: TrainingTask {
     private let network: any DenoisingNetwork
     private let alphas: [Double]
     private let fixedCrops: [MagnetogramCollection.Crop]
-    /// Of a model that is fine-tuned: its digest before.
-    private let base: String?
+    /// Of a model that is fine-tuned: what is adapted, and its digest before.
+    private let adapted: (adaptation: Adaptation, base: String)?
     private let validationCollection: MagnetogramCollection?
     /// The latents of a generation of crops, normalised.
     private var encoded: (generation: Int, latents: Latents)?
@@ -33,16 +33,27 @@ package final class DiffusionTraining: TrainingTask {
 
     /// A model with initial weights and the statistics of the data.
     /// - Parameter autoencoder: for latent systems, a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
-    package static func model(
-        _ configuration: TrainingConfiguration, network: NetworkConfiguration, autoencoder: Model?, training: MagnetogramCollection
-    ) throws -> Model {
+    /// - Throws: `Failure`: `.usage` for a latent system without an autoencoder, one on pixels with one and one that does not diffuse; `.badData`.
+    package static func model(_ configuration: TrainingConfiguration, autoencoder: Model?, training: MagnetogramCollection) throws -> Model {
+        func system(_ statistics: LatentStatistics) throws -> ModelSystem {
+            func description(_ settings: DiffusionSettings) -> DiffusionDescription {
+                DiffusionDescription(network: settings.network, schedule: .paper, prediction: settings.prediction, statistics: statistics)
+            }
+            let given = autoencoder?.description.system.autoencoder
+            switch (configuration.system, given) {
+            case (.latentDiffusion(let settings, let isResidual), let given?):
+                return .latentDiffusion(description(settings), in: given, isResidual: isResidual)
+            case (.pixelDiffusion(let settings, let isResidual), nil): return .pixelDiffusion(description(settings), isResidual: isResidual)
+            case (.latentDiffusion, nil), (.pixelDiffusion, _), (.autoencoder, _), (.regression, _):
+                throw Failure(
+                    .usage, "the model cannot be made", expected: "a latent diffusion model and an autoencoder, or a diffusion model of pixels",
+                    found: "\(configuration.model.rawValue) with \(given == nil ? "no" : "an") autoencoder")
+            }
+        }
         let model = Model(
             ModelDescription(
-                kind: configuration.model, normalization: autoencoder?.description.normalization ?? configuration.normalization,
-                autoencoder: autoencoder?.description.autoencoder,
-                diffusion: DiffusionDescription(
-                    network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
-                    statistics: LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
+                try system(LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
+                normalization: autoencoder?.description.normalization ?? configuration.normalization,
                 spectrum: try training.spectrum(seed: configuration.seed),
                 training: TrainingSummary(
                     steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
@@ -53,7 +64,7 @@ package final class DiffusionTraining: TrainingTask {
         // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
         let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
         let raw = try encode(crops, of: training, by: model)
-        model.description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
+        model.description.system = try system(LatentStatistics(target: raw.target, condition: raw.condition))
         return model
     }
 
@@ -63,7 +74,7 @@ package final class DiffusionTraining: TrainingTask {
         _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, training: MagnetogramCollection,
         validation: MagnetogramCollection?
     ) throws {
-        guard let network = model.network, let diffusion = model.description.diffusion else {
+        guard let (network, diffusion) = model.diffusion else {
             throw Failure(.badData, "the model is no diffusion model", expected: "a diffusion model", found: model.kind.rawValue)
         }
         let unit = max(model.scale, model.factor * network.divisor)
@@ -78,7 +89,7 @@ package final class DiffusionTraining: TrainingTask {
         validationCollection = validation
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
-        base = configuration.adaptation == nil ? nil : try model.weightsDigest()
+        adapted = try configuration.system.diffusion?.adaptation.map { ($0, try model.weightsDigest()) }
     }
 
     /// The model being trained, with the weights as they are.
@@ -132,7 +143,7 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
-        guard let adaptation = configuration.adaptation, let base else { return }
+        guard let (adaptation, base) = adapted else { return }
         try store.withValues(values) { try Adapter(adaptation, store: store, training: training, base: base).write(to: url) }
     }
 

@@ -27,11 +27,12 @@ public struct Trainer {
             for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
         }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
+        model.description.data = try training.trainingData()
         if model.kind != .vqgan {
             model.description.input = Self.input(configuration, training)
             if model.description.ownTiling == nil { model.description.setTiling(cropSize: configuration.cropSize) }
         }
-        startsAnew = start == nil && model.network == nil
+        startsAnew = start == nil && model.diffusion == nil
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
@@ -57,27 +58,39 @@ public struct Trainer {
             }
             return model
         }
-        if let start, configuration.model == .vqgan { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
         let model: Model
-        if let network = configuration.network {
+        switch configuration.system {
+        case .autoencoder(let configured, _):
+            if let start { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
+            model = try Self.newModel(configuration, .autoencoder(configured), autoencoder: autoencoder, training: training)
+        case .regression(let network):
+            model = try Self.newModel(configuration, .regression(network), autoencoder: autoencoder, training: training)
+        case .latentDiffusion:
             model = try DiffusionTraining.model(
-                configuration, network: network, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
-        } else {
-            guard autoencoder == nil else {
-                throw Failure(
-                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) has no use for one", remedy: "leave --autoencoder out")
-            }
-            model = Model(
-                ModelDescription(
-                    kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                    regression: configuration.regression, spectrum: try training.spectrum(seed: configuration.seed),
-                    training: TrainingSummary(
-                        steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
-                    preset: configuration.preset),
-                seed: configuration.seed)
+                configuration, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
+        case .pixelDiffusion:
+            try Self.refuse(autoencoder, "\(configuration.model.rawValue) works on pixels")
+            model = try DiffusionTraining.model(configuration, autoencoder: nil, training: training)
         }
         if let start { try model.loadNetwork(start) }
         return model
+    }
+
+    private static func newModel(
+        _ configuration: TrainingConfiguration, _ system: ModelSystem, autoencoder: URL?, training: MagnetogramCollection
+    ) throws -> Model {
+        try refuse(autoencoder, "\(configuration.model.rawValue) has no use for one")
+        return Model(
+            ModelDescription(
+                system, normalization: configuration.normalization, spectrum: try training.spectrum(seed: configuration.seed),
+                training: TrainingSummary(
+                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
+                preset: configuration.preset),
+            seed: configuration.seed)
+    }
+
+    private static func refuse(_ autoencoder: URL?, _ reason: String) throws {
+        guard autoencoder == nil else { throw Failure(.usage, "an autoencoder is given, but \(reason)", remedy: "leave --autoencoder out") }
     }
 
     /// What the data make of the model.
@@ -86,15 +99,8 @@ public struct Trainer {
         return training.entries.lazy.compactMap(\.pairInstrument).first.map { ModelInput(instrument: $0.name) }
     }
 
-    /// The autoencoder of a latent system; nil for a system on pixels.
-    private static func autoencoder(_ configuration: TrainingConfiguration, _ file: URL?) throws -> Model? {
-        guard configuration.model.hasAutoencoder else {
-            guard file == nil else {
-                throw Failure(
-                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) works on pixels", remedy: "leave --autoencoder out")
-            }
-            return nil
-        }
+    /// The autoencoder of a latent system.
+    private static func autoencoder(_ configuration: TrainingConfiguration, _ file: URL?) throws -> Model {
         if let file { return try Model.autoencoder(reading: file, normalization: configuration.normalization) }
         guard configuration.preset != .paper else {
             throw Failure(
@@ -107,12 +113,13 @@ public struct Trainer {
     private static func task(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
     ) throws -> any TrainingTask {
-        if model.network != nil {
-            let store = try configuration.adaptation.map { try model.adapt($0, seed: configuration.seed) }
+        switch configuration.system {
+        case .autoencoder: return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
+        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _):
+            let store = try diffusion.adaptation.map { try model.adapt($0, seed: configuration.seed) }
             return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
+        case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
         }
-        if model.regression != nil { return try RegressionTraining(configuration, model: model, training: training, validation: validation) }
-        return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
     }
 
     private static func collections(
@@ -137,7 +144,7 @@ public struct Trainer {
     }
 
     /// Of what is diffused; nil for a model that does not diffuse.
-    package var statistics: LatentStatistics? { model.description.diffusion?.statistics }
+    package var statistics: LatentStatistics? { model.diffusion?.description.statistics }
 
     /// One line: what is trained on how much.
     public var summary: String {

@@ -1,0 +1,162 @@
+/// What is trained, with the settings that are its own: a case each of ``ModelSystem``.
+package enum TrainingSystem: Sendable, Equatable {
+    /// `vqgan`, and what it is trained by.
+    case autoencoder(AutoencoderConfiguration, AutoencoderLoss)
+    /// `ldm` and `ldm-residual`; the autoencoder, trained before, is given as a file.
+    case latentDiffusion(DiffusionSettings, isResidual: Bool)
+    /// `ddpm` and `ddpm-residual`.
+    case pixelDiffusion(DiffusionSettings, isResidual: Bool)
+    /// `enhance` and `progressive`.
+    case regression(RegressionNetworkConfiguration)
+
+    package var model: ModelKind {
+        switch self {
+        case .autoencoder: .vqgan
+        case .latentDiffusion(_, let isResidual): isResidual ? .ldmResidual : .ldm
+        case .pixelDiffusion(_, let isResidual): isResidual ? .ddpmResidual : .ddpm
+        case .regression(let network): network.kind
+        }
+    }
+
+    /// Nil for a system that does not diffuse.
+    package var diffusion: DiffusionSettings? {
+        switch self {
+        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _): diffusion
+        case .autoencoder, .regression: nil
+        }
+    }
+}
+
+/// The settings of a diffusion system.
+package struct DiffusionSettings: Sendable, Equatable {
+    package var network: NetworkConfiguration
+    /// What the network gives.
+    package var prediction: PredictionTarget
+    /// Of fine-tuning: what is adapted.
+    package var adaptation: Adaptation?
+
+    package init(network: NetworkConfiguration, prediction: PredictionTarget, adaptation: Adaptation? = nil) {
+        (self.network, self.prediction, self.adaptation) = (network, prediction, adaptation)
+    }
+}
+
+extension TrainingSystem {
+    /// The defaults of a preset.
+    init(model: ModelKind, preset: TrainingConfiguration.Preset) {
+        let (isPaper, isSmall) = (preset == .paper, preset == .small)
+        let prediction: PredictionTarget = isPaper ? .noise : .velocity
+        switch model {
+        case .vqgan:
+            // The shipped autoencoder diffuses in, and decodes from, continuous latents; the tiny one has a codebook so that it is exercised too.
+            self = .autoencoder(
+                isPaper
+                    ? .paper
+                    : .compact(
+                        CompactAutoencoder.Configuration(
+                            patch: 2, width: isSmall ? 64 : 8, multipliers: [1, 2], latentChannels: 4, codebookSize: isSmall ? 0 : 64,
+                            decodesQuantized: false)),
+                isPaper ? .paper : isSmall ? .small : .tiny)
+        case .ldmResidual, .ldm:
+            let network: NetworkConfiguration =
+                isPaper
+                ? .paper(PaperUNet.Configuration(width: 128, hasAttention: true))
+                : .unet(UNet.Configuration(width: isSmall ? 64 : 8, multipliers: [1, 2, 2], heads: 4))
+            self = .latentDiffusion(DiffusionSettings(network: network, prediction: prediction), isResidual: model.isResidual)
+        case .ddpmResidual, .ddpm:
+            let network: NetworkConfiguration =
+                isPaper
+                ? .paper(PaperUNet.Configuration(width: 8, hasAttention: false))
+                : .unet(UNet.Configuration(width: isSmall ? 16 : 4, multipliers: isSmall ? [1, 2, 4, 4] : [1, 2, 2], heads: 4))
+            self = .pixelDiffusion(DiffusionSettings(network: network, prediction: prediction), isResidual: model.isResidual)
+        case .enhance: self = .regression(.enhance(Enhance.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper)))
+        case .progressive:
+            self = .regression(
+                .progressive(
+                    Progressive.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper, bicubicKernel: .antialiased)))
+        }
+    }
+
+    /// That of a model, to train it further.
+    /// - Parameter adaptation: of diffusion models.
+    /// - Returns: nil for an autoencoder, of which no file says what it is trained by.
+    init?(_ system: ModelSystem, adaptation: Adaptation) {
+        func settings(_ diffusion: DiffusionDescription) -> DiffusionSettings {
+            DiffusionSettings(network: diffusion.network, prediction: diffusion.prediction, adaptation: adaptation)
+        }
+        switch system {
+        case .autoencoder: return nil
+        case .latentDiffusion(let diffusion, _, let isResidual): self = .latentDiffusion(settings(diffusion), isResidual: isResidual)
+        case .pixelDiffusion(let diffusion, let isResidual): self = .pixelDiffusion(settings(diffusion), isResidual: isResidual)
+        case .regression(let network): self = .regression(network)
+        }
+    }
+}
+
+extension TrainingSystem {
+    private typealias Keys = TrainingConfiguration.CodingKeys
+
+    /// Reads it among the keys of its configuration.
+    /// - Throws: `DecodingError`, also for a key of another system and for one that is missing.
+    init(from container: KeyedDecodingContainer<TrainingConfiguration.CodingKeys>) throws {
+        let model = try container.decode(ModelKind.self, forKey: .model)
+        func check(_ parts: Keys..., optional: Keys...) throws {
+            try container.check(parts, optional: [.model, .isFinetuning] + optional, of: model)
+        }
+        func diffusion() throws -> DiffusionSettings {
+            try check(.network, .prediction, optional: .adaptation)
+            return DiffusionSettings(
+                network: try container.decode(NetworkConfiguration.self, forKey: .network),
+                prediction: try container.decode(PredictionTarget.self, forKey: .prediction),
+                adaptation: try container.decodeIfPresent(Adaptation.self, forKey: .adaptation))
+        }
+        switch model {
+        case .vqgan:
+            try check(.autoencoder, .loss)
+            self = .autoencoder(
+                try container.decode(AutoencoderConfiguration.self, forKey: .autoencoder), try container.decode(AutoencoderLoss.self, forKey: .loss))
+        case .ldmResidual, .ldm: self = .latentDiffusion(try diffusion(), isResidual: model.isResidual)
+        case .ddpmResidual, .ddpm: self = .pixelDiffusion(try diffusion(), isResidual: model.isResidual)
+        case .enhance, .progressive:
+            try check(.regression)
+            self = .regression(try container.regression(forKey: .regression, of: model))
+        }
+    }
+
+    /// Refuses what cannot be trained.
+    /// - Parameters:
+    ///   - cropSize: side of a crop in HR pixels.
+    ///   - check: is told the key, whether its value is sound, what is expected and what was found.
+    func validate(cropSize: Int, _ check: (_ key: any CodingKey, _ isSound: Bool, _ expected: String, _ found: Any) throws -> Void) throws {
+        func checkNetwork(_ diffusion: DiffusionSettings) throws {
+            try diffusion.network.check { try check(Keys.network, $0, $1, $2) }
+            try diffusion.adaptation?.check { try check(Keys.adaptation, $0, $1, $2) }
+        }
+        func checkCrops(_ unit: Int) throws {
+            try check(
+                TrainingSettings.CodingKeys.cropSize, cropSize >= 8 && cropSize <= 4096 && cropSize % max(4, unit) == 0,
+                "8 … 4096 in steps of \(max(4, unit)) HR pixels", cropSize)
+        }
+        func checkCrops(atLeast side: Int, for judge: String) throws {
+            try check(TrainingSettings.CodingKeys.cropSize, cropSize >= side, "at least \(side) for \(judge)", cropSize)
+        }
+        // Crops come in multiples of so many pixels that they, or their latents, halve evenly down to the lowest level.
+        switch self {
+        case .autoencoder(let autoencoder, let loss):
+            try autoencoder.check { try check(Keys.autoencoder, $0, $1, $2) }
+            try loss.check { try check(Keys.loss, $0, $1, $2) }
+            if loss.adversarial > 0 { try checkCrops(atLeast: loss.discriminator.smallestImage, for: "the discriminator") }
+            if loss.perceptual > 0 { try checkCrops(atLeast: AlexNetFeatures.minimumSide, for: "LPIPS") }
+            try checkCrops(autoencoder.factor)
+        case .latentDiffusion(let diffusion, _):
+            try checkNetwork(diffusion)
+            // The bundled autoencoder's factor; training makes sure of another's.
+            try checkCrops(4 * diffusion.network.divisor)
+        case .pixelDiffusion(let diffusion, _):
+            try checkNetwork(diffusion)
+            try checkCrops(diffusion.network.divisor)
+        case .regression(let network):
+            try network.check { try check(Keys.regression, $0, $1, $2) }
+            try checkCrops(1)
+        }
+    }
+}
