@@ -30,6 +30,6 @@ extension Failure {
         let nearest = suggestion(for: String(key.dropFirst(parents.count)), among: known)
         return Failure(
             .configuration, "unknown key \(key)", at: location,
-            remedy: nearest.map { "did you mean \(parents)\($0)?" } ?? "known keys are \(known.sorted().joined(separator: ", "))")
+            remedy: nearest.map { "did you mean \(parents)\($0)?" } ?? "known keys are \(Set(known).sorted().joined(separator: ", "))")
     }
 }

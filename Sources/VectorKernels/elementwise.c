@@ -81,12 +81,24 @@ DISPATCHED void vector_gelu_gradient(size_t count, const float *x, const float *
     for (size_t i = 0; i < count; i++) out[i] = gradient[i] * gelu_slope(x[i]);
 }
 
+DISPATCHED void vector_exponential(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = fast_exp(x[i]);
+}
+
+DISPATCHED void vector_exponential_gradient(size_t count, const float *x, const float *gradient, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = gradient[i] * fast_exp(x[i]);
+}
+
 DISPATCHED void vector_absolute(size_t count, const float *x, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = x[i] < 0 ? -x[i] : x[i];
 }
 
 DISPATCHED void vector_absolute_gradient(size_t count, const float *x, const float *gradient, float *out) {
     for (size_t i = 0; i < count; i++) out[i] = x[i] > 0 ? gradient[i] : (x[i] < 0 ? -gradient[i] : 0.0f);
+}
+
+void vector_logarithm(size_t count, const float *x, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = logf(x[i]);
 }
 
 void vector_inverse_hyperbolic_sine(size_t count, const float *x, float *out) {

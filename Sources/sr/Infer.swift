@@ -36,7 +36,11 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
     var adapter: String?
 
-    @Option(help: "Samples to draw; from 2 on their mean and standard deviations are written too (10 for uncertainty).")
+    @Option(
+        help: """
+            Samples to draw; from 2 on their mean and standard deviations are written too (10 for uncertainty). 0 for the mean alone that corrdiff \
+            has.
+            """)
     var samples = 1
 
     @Flag(help: "Write all samples too, as an extension with a third axis.")
@@ -109,7 +113,7 @@ struct Infer: ParsableCommand {
 
     func validate() throws {
         func check(_ isSound: Bool, _ message: String) throws { if !isSound { throw ValidationError(message) } }
-        try check((1...1000).contains(samples), "--samples must be 1 … 1000, not \(samples)")
+        try check((0...1000).contains(samples), "--samples must be 0 … 1000, not \(samples)")
         try check((0.1...10).contains(mdiFactor ?? 1), "--mdi-factor must be 0.1 … 10, not \(mdiFactor ?? 1)")
         try check(samples > 1 || primary == .sample, "--primary mean needs --samples of at least 2")
         try check(samples > 1 || !keepSamples, "--keep-samples needs --samples of at least 2")

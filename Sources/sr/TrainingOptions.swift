@@ -16,6 +16,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "Optimiser steps.")
     var steps: Int?
 
+    @Option(help: "Of corrdiff: optimiser steps of mean and spread, before the --steps of the rest.")
+    var regressionSteps: Int?
+
     @Option(help: "Passes over the data, one random crop an image each; instead of --steps.")
     var epochs: Int?
 
@@ -102,6 +105,13 @@ struct TrainingOptions: ParsableArguments {
         if let seed { configuration.seed = seed }
         if let steps { (configuration.steps, configuration.epochs) = (steps, nil) }
         if let epochs { (configuration.steps, configuration.epochs) = (nil, epochs) }
+        if let regressionSteps {
+            guard case .corrdiff(let corrdiff, let rest, var stage) = configuration.system else {
+                throw Failure(.usage, "--regression-steps belongs to corrdiff", found: configuration.model.rawValue, remedy: "leave it out")
+            }
+            stage.steps = regressionSteps
+            configuration.system = .corrdiff(corrdiff, rest, stage)
+        }
         if let maxHours { configuration.maxHours = maxHours }
         if let batchSize { configuration.batchSize = batchSize }
         if let cropSize { configuration.cropSize = cropSize }
@@ -174,7 +184,8 @@ struct TrainingOptions: ParsableArguments {
         let outcome = try trainer.run(folder) { progress in
             let validation = progress.validationLoss.map { String(format: ", validation %.4g", $0) } ?? ""
             let detail = String(format: "step %d/%d, %.1f crops/s, loss %.4g", progress.step, progress.steps, progress.cropsPerSecond, progress.loss)
-            display.update(Double(progress.step) / Double(progress.steps), detail: detail + validation, secondsLeft: progress.secondsLeft)
+            let part = progress.part.map { "\($0), " } ?? ""
+            display.update(Double(progress.step) / Double(progress.steps), detail: part + detail + validation, secondsLeft: progress.secondsLeft)
         } shouldStop: {
             Interruption.isRequested
         }

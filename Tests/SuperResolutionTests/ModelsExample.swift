@@ -35,7 +35,7 @@ enum ModelsExample {
         case .vqgan: description.system = .autoencoder(description.autoencoder)
         case .ldmResidual, .ldm:
             description.system = .latentDiffusion(description.diffusion, in: description.autoencoder, isResidual: kind.isResidual)
-        case .ddpmResidual, .ddpm, .enhance, .progressive: preconditionFailure("there is no example of \(kind)")
+        case .ddpmResidual, .ddpm, .enhance, .progressive, .corrdiff: preconditionFailure("there is no example of \(kind)")
         }
         return description
     }
@@ -50,12 +50,13 @@ enum ModelsExample {
 
     static func model(kind: ModelKind = .ldmResidual, seed: UInt64 = 8) throws -> Model { model(try description(kind: kind), seed: seed) }
 
-    /// An autoencoder or a regression network as training begins with it.
+    /// An autoencoder, a regression network, or mean and spread of `corrdiff`, as training begins with it.
     static func newModel(_ configuration: TrainingConfiguration) -> Model {
         let system: ModelSystem
         switch configuration.system {
         case .autoencoder(let autoencoder, _): system = .autoencoder(autoencoder)
         case .regression(let network): system = .regression(network)
+        case .corrdiff(let corrdiff, _, _): system = .corrdiff(corrdiff, rest: nil, calibration: nil)
         case .latentDiffusion, .pixelDiffusion: preconditionFailure("training begins with the statistics of the data")
         }
         return Model(
@@ -67,7 +68,7 @@ enum ModelsExample {
     /// Layers that start at zero get values too, so that every weight counts.
     static func model(_ description: ModelDescription, seed: UInt64 = 8) -> Model {
         let model = Model(description, seed: seed)
-        for store in [model.autoencoderStore, model.networkStore] {
+        for store in [model.firstStageStore, model.networkStore] {
             for (name, parameter) in zip(store.names, store.parameters) where parameter.value.values.allSatisfy({ $0 == 0 }) {
                 var random = Random(seed: seed, name: name)
                 parameter.value = random.normal(parameter.value.shape) * 0.1
@@ -88,7 +89,7 @@ extension ModelDescription {
             switch system {
             case .autoencoder: system = .autoencoder(newValue)
             case .latentDiffusion(let diffusion, _, let isResidual): system = .latentDiffusion(diffusion, in: newValue, isResidual: isResidual)
-            case .pixelDiffusion, .regression: preconditionFailure("\(kind) has no autoencoder")
+            case .pixelDiffusion, .regression, .corrdiff: preconditionFailure("\(kind) has no autoencoder")
             }
         }
     }
@@ -102,9 +103,25 @@ extension ModelDescription {
             switch system {
             case .latentDiffusion(_, let autoencoder, let isResidual): system = .latentDiffusion(newValue, in: autoencoder, isResidual: isResidual)
             case .pixelDiffusion(_, let isResidual): system = .pixelDiffusion(newValue, isResidual: isResidual)
+            case .corrdiff(let corrdiff, _, let calibration): system = .corrdiff(corrdiff, rest: newValue, calibration: calibration)
             case .autoencoder, .regression: preconditionFailure("\(kind) does not diffuse")
             }
         }
+    }
+
+    private var corrdiffParts: (corrdiff: CorrDiff.Configuration, rest: DiffusionDescription?, calibration: SpreadCalibration?) {
+        guard case .corrdiff(let corrdiff, let rest, let calibration) = system else { preconditionFailure("\(kind) has no mean and spread") }
+        return (corrdiff, rest, calibration)
+    }
+
+    var corrdiff: CorrDiff.Configuration {
+        get { corrdiffParts.corrdiff }
+        set { system = .corrdiff(newValue, rest: corrdiffParts.rest, calibration: corrdiffParts.calibration) }
+    }
+
+    var calibration: SpreadCalibration? {
+        get { corrdiffParts.calibration }
+        set { system = .corrdiff(corrdiffParts.corrdiff, rest: corrdiffParts.rest, calibration: newValue) }
     }
 }
 

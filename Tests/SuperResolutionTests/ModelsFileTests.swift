@@ -7,7 +7,7 @@ import Testing
 @Suite struct ModelsFileTests {
     private func expectEqual(_ model: Model, _ other: Model) {
         #expect(model.description == other.description)
-        for (store, expected) in [(model.autoencoderStore, other.autoencoderStore), (model.networkStore, other.networkStore)] {
+        for (store, expected) in [(model.firstStageStore, other.firstStageStore), (model.networkStore, other.networkStore)] {
             #expect(store.names == expected.names)
             for (name, pair) in zip(store.names, zip(store.parameters, expected.parameters)) { expectSame(pair.0.value, pair.1.value, name) }
         }
@@ -15,7 +15,7 @@ import Testing
 
     private func writeDescription(_ json: String, of model: Model, to url: URL) throws {
         let tensors =
-            model.autoencoderStore.stateDictionary().map { (name: "autoencoder." + $0.name, tensor: $0.tensor) }
+            model.firstStageStore.stateDictionary().map { (name: "autoencoder." + $0.name, tensor: $0.tensor) }
             + model.networkStore.stateDictionary().map { (name: "unet." + $0.name, tensor: $0.tensor) }
         try writeSafetensors(tensors, metadata: ["sr.model": json], to: url)
     }
@@ -75,7 +75,7 @@ import Testing
             try model.write(to: url, networkValues: model.networkStore.parameters.map { $0.value * 2 })
             let read = try Model(reading: url)
             for (own, other) in zip(read.networkStore.parameters, model.networkStore.parameters) { expectSame(own.value, other.value * 2, "network") }
-            for (own, other) in zip(read.autoencoderStore.parameters, model.autoencoderStore.parameters) {
+            for (own, other) in zip(read.firstStageStore.parameters, model.firstStageStore.parameters) {
                 expectSame(own.value, other.value, "autoencoder")
             }
         }
@@ -91,7 +91,7 @@ import Testing
             let read = try Model(reading: half)
             #expect(read.description == model.description)
             for (own, other) in zip(
-                read.autoencoderStore.parameters + read.networkStore.parameters, model.autoencoderStore.parameters + model.networkStore.parameters)
+                read.firstStageStore.parameters + read.networkStore.parameters, model.firstStageStore.parameters + model.networkStore.parameters)
             {
                 // Half a unit in the eleventh bit; below 2⁻¹⁴, of the smallest number there is.
                 let isNear = zip(own.value.values, other.value.values).allSatisfy { abs($0 - $1) <= max(abs($1) * 0x1p-11, 0x1p-25) }
@@ -164,6 +164,8 @@ import Testing
         (#""kind": "ldm-residual""#, #""kind": "vqgan""#, "diffusion: expected none for vqgan, found one"),
         (#""kind": "ldm-residual""#, #""kind": "ddpm""#, "autoencoder: expected none for ddpm, found one"),
         (#""kind": "ldm-residual""#, #""kind": "enhance""#, "autoencoder: expected none for enhance, found one"),
+        (#""kind": "ldm-residual""#, #""kind": "corrdiff""#, "autoencoder: expected none for corrdiff, found one"),
+        (#""scale": 4"#, #""scale": 4, "calibration": {}"#, "calibration: expected none for ldm-residual, found one"),
         (#""autoencoder": {"#, #""codec": {"#, "autoencoder: expected one of its own for ldm-residual, found none"),
         (#""diffusion": {"#, #""diffuser": {"#, "diffusion: expected one of its own for ldm-residual, found none"),
         (#""scale": 4"#, #""scale": 4, "regression": {"enhance": {}}"#, "regression: expected none for ldm-residual, found one"),
@@ -209,6 +211,11 @@ import Testing
             case .ddpmResidual, .ddpm: (try system(1), "")
             case .enhance: ("", #""regression":{"enhance":{"aligns_corners":true,"width":2}},"#)
             case .progressive: ("", #""regression":{"progressive":{"aligns_corners":true,"bicubic_kernel":"antialiased","width":2}},"#)
+            case .corrdiff:
+                (
+                    #""calibration":{"factors":[1,1.5],"strengths":[10,100]},"corrdiff":{"blocks":1,"folds":0,"knows-means":true,"#
+                        + #""unit":{"floor":6,"square":0.5,"variance":0.25},"width":8},"# + (try system(15)), ""
+                )
             }
         let text =
             "{" + before + #""format":1,"kind":"\#(kind.rawValue)","normalization":{"kind":"linear","limit":3000},"program":"0.1","# + after

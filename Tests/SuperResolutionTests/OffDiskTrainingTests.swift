@@ -38,6 +38,10 @@ import Testing
         var configuration = try TrainingExample.configuration(kind)
         (configuration.latentCrops, configuration.batchSize) = (0, 4)
         let collection = try TrainingExample.collection(folder)
+        if kind == .corrdiff {
+            return try CorrDiffRegressionTraining(
+                configuration, model: ModelsExample.newModel(configuration), training: collection, validation: collection)
+        }
         if kind.isDiffusion {
             let autoencoder = kind.hasAutoencoder ? try ModelsExample.model(kind: .vqgan) : nil
             let model = try DiffusionTraining.model(configuration, autoencoder: autoencoder, training: collection)
@@ -54,7 +58,7 @@ import Testing
         Double(x) < Self.limb + 3 ? [4857, -4857][(x + y) % 2] : Float((x * 37 + y * 101) % 121 - 60)
     }
 
-    @Test(arguments: [ModelKind.vqgan, .ldmResidual, .ddpm, .ddpmResidual, .enhance, .progressive])
+    @Test(arguments: [ModelKind.vqgan, .ldmResidual, .ddpm, .ddpmResidual, .enhance, .progressive, .corrdiff])
     func lossDoesNotDependOnWhatIsOffTheDisk(_ kind: ModelKind) throws {
         try withTemporaryFolder { folder in
             func figures(_ name: String, knowsDisk: Bool = true, _ value: (Int, Int) -> Float) throws -> [Double] {

@@ -62,6 +62,9 @@ import Yams
         (.ddpm, "autoencoder", "model: ddpm", "model: vqgan"), (.vqgan, "autoencoder", "model: vqgan", "model: ldm"),
         (.progressive, "network", "model: progressive", "model: ldm-residual"), (.enhance, "adaptation", "fine-tuning:", adaptation + "fine-tuning:"),
         (.vqgan, "adaptation", "fine-tuning:", adaptation + "fine-tuning:"),
+        (.corrdiff, "corrdiff", "corrdiff:\n", "mean:\n"), (.corrdiff, "network", "network:", "net:"),
+        (.corrdiff, "regression-training", "regression-training:", "training:"), (.ldm, "corrdiff", "model: ldm", "model: corrdiff"),
+        (.corrdiff, "corrdiff", "model: corrdiff", "model: ldm"),
         (.ldm, "regression", "fine-tuning:", "regression:\n  enhance:\n    width: 2\n    aligns_corners: true\nfine-tuning:"),
     ]) func keysOfAnotherSystem(_ model: ModelKind, key: String, original: String, replacement: String) throws {
         let text = try TrainingConfiguration(model: model, preset: .tiny).yaml()
@@ -128,6 +131,29 @@ import Yams
         #expect(configuration == expected)
     }
 
+    /// The end of such a file as a run of `corrdiff` has it.
+    @Test func keysOfCorrdiff() throws {
+        let text = """
+            prediction: velocity
+            corrdiff:
+              knows-means: true
+              width: 8
+              blocks: 1
+              unit:
+                floor: 6e+0
+                variance: 1.50000005960464e-1
+                square: 1.5999999595806e-3
+              folds: 2
+            regression-training:
+              steps: 100
+              learning-rate: 2e-3
+              share: 4e-1
+            fine-tuning: false
+
+            """
+        #expect(try TrainingConfiguration(model: .corrdiff, preset: .tiny).yaml().hasSuffix(text))
+    }
+
     // MARK: - Overlay
 
     /// A file may name the system that it overlays, single values of its network, and none of another system.
@@ -187,7 +213,10 @@ import Yams
         entries["betas"] = [0.9, 0.999]
         entries["fine-tuning"] = false
         #expect(
-            Set(entries.keys).union(["epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate"])
+            Set(entries.keys).union([
+                "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
+                "regression-training",
+            ])
                 == Set(TrainingConfiguration.keys))
     }
 
@@ -281,7 +310,17 @@ import Yams
         Flaw.all("autoencoder", \.autoencoder.compact.codebookSize, -1, .max),
     ].flatMap(\.self)
 
-    @Test(arguments: flaws.map { (ModelKind.ldmResidual, $0) } + autoencoderFlaws.map { (.vqgan, $0) })
+    static let corrdiffFlaws: [Flaw] = [
+        Flaw.all("corrdiff", \.corrdiff.width, 0, .max), Flaw.all("corrdiff", \.corrdiff.folds, 1, -1, 17),
+        Flaw.all("regression-training", \.regressionTraining.steps, -1, .max),
+        Flaw.all("regression-training", \.regressionTraining.learningRate, 0, .infinity),
+        Flaw.all("regression-training", \.regressionTraining.share, 0, 1),
+        Flaw.all("network", \.diffusion.network, .paper(PaperUNet.Configuration(width: 8, hasAttention: true))),
+        Flaw.all("crop-size", \.cropSize, 24),
+    ].flatMap(\.self)
+
+    @Test(
+        arguments: flaws.map { (ModelKind.ldmResidual, $0) } + autoencoderFlaws.map { (.vqgan, $0) } + corrdiffFlaws.map { (.corrdiff, $0) })
     func unsoundValues(_ model: ModelKind, _ flaw: Flaw) throws {
         var configuration = TrainingConfiguration(model: model, preset: .tiny)
         flaw.make(&configuration)

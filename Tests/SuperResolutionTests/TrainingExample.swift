@@ -114,9 +114,25 @@ extension TrainingConfiguration {
             switch system {
             case .latentDiffusion(_, let isResidual): system = .latentDiffusion(newValue, isResidual: isResidual)
             case .pixelDiffusion(_, let isResidual): system = .pixelDiffusion(newValue, isResidual: isResidual)
+            case .corrdiff(let corrdiff, _, let stage): system = .corrdiff(corrdiff, newValue, stage)
             case .autoencoder, .regression: preconditionFailure("\(model) does not diffuse")
             }
         }
+    }
+
+    private var corrdiffParts: (corrdiff: CorrDiff.Configuration, rest: DiffusionSettings, stage: RegressionStage) {
+        guard case .corrdiff(let corrdiff, let rest, let stage) = system else { preconditionFailure("\(model) has no mean and spread") }
+        return (corrdiff, rest, stage)
+    }
+
+    var corrdiff: CorrDiff.Configuration {
+        get { corrdiffParts.corrdiff }
+        set { system = .corrdiff(newValue, corrdiffParts.rest, corrdiffParts.stage) }
+    }
+
+    var regressionTraining: RegressionStage {
+        get { corrdiffParts.stage }
+        set { system = .corrdiff(corrdiffParts.corrdiff, corrdiffParts.rest, newValue) }
     }
 
     private var autoencoding: (autoencoder: AutoencoderConfiguration, loss: AutoencoderLoss) {

@@ -155,7 +155,7 @@ import Testing
             // The autoencoder is in the model as it was given.
             let (model, given) = (try Model(reading: parts.model), try Model(reading: autoencoder))
             #expect(model.kind == .ldmResidual && model.description.system.autoencoder == given.description.system.autoencoder)
-            for (own, other) in zip(model.autoencoderStore.parameters, given.autoencoderStore.parameters) {
+            for (own, other) in zip(model.firstStageStore.parameters, given.firstStageStore.parameters) {
                 expectSame(own.value, other.value, "autoencoder")
             }
             let low = TrainingExample.field(width: 16, height: 12, seed: 9)

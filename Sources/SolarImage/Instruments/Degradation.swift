@@ -18,6 +18,9 @@ package struct Degradation: Sendable, Equatable {
     package var noise: ClosedRange<Double>
     /// In the instrument's Gauss, what no field exceeds; nil for none.
     package var saturation: Double?
+    /// Standard deviation, along each axis in arcsec, of where the low resolution lies against the high: nothing of the instrument, but of pairs that are
+    /// registered no better.
+    package var misregistration = 0.0
 
     /// - Parameter check: told whether each range is sound, what is expected and what was found.
     package func check(_ check: (_ isSound: Bool, _ expected: String, _ found: Any) throws -> Void) throws {
@@ -33,6 +36,7 @@ package struct Degradation: Sendable, Equatable {
         try within(gainScatter, 0.1...10, "a gain scatter")
         try within(weakFieldExcess, 0...10, "a weak-field excess")
         try within(noise, 0...1000, "noise")
+        try check((0...10).contains(misregistration), "a misregistration of 0 … 10 arcsec", misregistration)
         try check(saturation.map { $0 > 0 && $0.isFinite } ?? true, "a saturation above 0 G", saturation ?? 0)
     }
 }
@@ -45,7 +49,7 @@ extension Degradation: Codable {
         case gain
         case gainScatter = "gain-scatter"
         case weakFieldExcess = "weak-field-excess"
-        case noise, saturation
+        case noise, saturation, misregistration
     }
 
     /// From all ranges, or from the name of an instrument alone, which stands for its own.
@@ -67,5 +71,6 @@ extension Degradation: Codable {
         weakFieldExcess = try container.decode(ClosedRange<Double>.self, forKey: .weakFieldExcess)
         noise = try container.decode(ClosedRange<Double>.self, forKey: .noise)
         saturation = try container.decodeIfPresent(Double.self, forKey: .saturation)
+        misregistration = try container.decodeIfPresent(Double.self, forKey: .misregistration) ?? 0
     }
 }

@@ -130,11 +130,9 @@ package final class MagnetogramCollection {
 
     /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
     package func splitByRegion() -> (training: MagnetogramCollection, validation: MagnetogramCollection?) {
-        // Maps that share a region belong together; so do those without one, since nothing tells them apart.
-        let groups = RegionGroups.groups(entries.map { entry -> [Region?] in entry.regions.isEmpty ? [nil] : entry.regions })
+        let groups = regionGroups
         guard groups.count >= 3 else { return (self, nil) }
         // From the smallest group up, so that the large ones remain to be learned from, but not only the very smallest.
-        let area = { (group: [Int]) in group.reduce(0) { $0 + self.entries[$1].width * self.entries[$1].height } }
         let ordered = groups.sorted { (area($0), $0[0]) < (area($1), $1[0]) }
         let total = area(Array(entries.indices))
         var held: [Int] = []
@@ -142,6 +140,27 @@ package final class MagnetogramCollection {
         guard held.count < entries.count else { return (self, nil) }
         let validation = Set(held)
         return (subset { !validation.contains($0) }, subset { validation.contains($0) })
+    }
+
+    /// Indices of magnetograms that belong together: those that share a region, and those without one, since nothing tells them apart.
+    private var regionGroups: [[Int]] {
+        RegionGroups.groups(entries.map { entry -> [Region?] in entry.regions.isEmpty ? [nil] : entry.regions })
+    }
+
+    /// The pixels of magnetograms.
+    private func area(_ group: [Int]) -> Int { group.reduce(0) { $0 + entries[$1].width * entries[$1].height } }
+
+    /// A fold for each magnetogram, 0 ..< count, whole regions in one, each fold of about as many pixels as any other; nil if `count` is 0. Magnetograms without a
+    /// region, such as parts of the quiet Sun, each stand alone, so that no fold lacks their kind.
+    package func folds(_ count: Int) -> [Int]? {
+        guard count > 0 else { return nil }
+        var result = [Int](repeating: 0, count: entries.count), filled = [Int](repeating: 0, count: count)
+        for group in RegionGroups.groups(entries.map(\.regions)).sorted(by: { (-area($0), $0[0]) < (-area($1), $1[0]) }) {
+            let fold = filled.indices.min { filled[$0] < filled[$1] } ?? 0
+            for index in group { result[index] = fold }
+            filled[fold] += area(group)
+        }
+        return result
     }
 
     private func subset(_ isIncluded: (Int) -> Bool) -> MagnetogramCollection {

@@ -8,6 +8,8 @@ struct Competitor {
         case nearest, bicubic, bicubicConsistent, kriging, krigingEnsemble
         case autoencoder(Model)
         case superResolution(SuperResolver)
+        /// The mean of `corrdiff`, which takes no samples.
+        case mean(SuperResolver)
         /// By the stem of the reference's name.
         case files([String: URL])
     }
@@ -22,6 +24,8 @@ struct Competitor {
     /// The log of its training, if the model stands in the folder of its run.
     let log: URL?
     private let source: Source
+    /// What of its model it is, if not all.
+    private var companion: String?
 
     private init(_ source: Source, name: String) {
         (self.source, self.name) = (source, name)
@@ -53,7 +57,7 @@ struct Competitor {
                     found: "\(model.factor)")
             }
             source = .autoencoder(model)
-        case .latentDiffusion, .pixelDiffusion, .regression:
+        case .latentDiffusion, .pixelDiffusion, .regression, .corrdiff:
             let resolver = try SuperResolver(model, at: url.path)
             try resolver.check(options)
             source = .superResolution(resolver)
@@ -90,7 +94,7 @@ struct Competitor {
         switch source {
         case .superResolution(let resolver): resolver.isProbabilistic
         case .krigingEnsemble: true
-        case .nearest, .bicubic, .bicubicConsistent, .kriging, .autoencoder, .files: false
+        case .nearest, .bicubic, .bicubicConsistent, .kriging, .autoencoder, .mean, .files: false
         }
     }
 
@@ -98,15 +102,27 @@ struct Competitor {
     var isBaseline: Bool {
         switch source {
         case .nearest, .bicubic, .bicubicConsistent, .kriging, .krigingEnsemble: true
-        case .autoencoder, .superResolution, .files: false
+        case .autoencoder, .superResolution, .mean, .files: false
         }
+    }
+
+    /// Of `corrdiff`: its mean, and with an ensemble what its spread is with white noise, the null model of its uncertainty.
+    func companions(withEnsemble: Bool) throws -> [Competitor] {
+        guard case .superResolution(let resolver) = source, resolver.hasMean else { return [] }
+        let mean = Competitor(.mean(resolver), like: self, suffix: "mean")
+        return withEnsemble ? [mean, Competitor(.superResolution(try resolver.withNoise()), like: self, suffix: "null")] : [mean]
+    }
+
+    private init(_ source: Source, like other: Competitor, suffix: String) {
+        (self.source, name, companion) = (source, "\(other.name)-\(suffix)", suffix)
+        (digest, adapterDigest, parameterCount, log) = (other.digest, other.adapterDigest, other.parameterCount, nil)
     }
 
     /// What its predictions of a map follow from, beside the map and how samples are drawn.
     /// - Throws: `Failure` if there is no prediction of that map.
     func identity(for map: URL) throws -> String {
         if case .files = source { return try sha256(of: try file(for: map)) }
-        return (digest ?? name) + (adapterDigest.map { " with \($0)" } ?? "")
+        return (digest ?? name) + (adapterDigest.map { " with \($0)" } ?? "") + (companion.map { ", \($0)" } ?? "")
     }
 
     /// Predictions given as files.
@@ -144,6 +160,7 @@ struct Competitor {
             var samples: [Image] = []
             try resolver.superResolve(low, options: options, samples: 0..<count, isCancelled: isCancelled) { samples.append($1) }
             return samples
+        case .mean(let resolver): return try resolver.mean(of: low, options: options, isCancelled: isCancelled).map { [$0] } ?? []
         case .files:
             let file = try file(for: map)
             do {

@@ -53,7 +53,8 @@ public struct Evaluation {
         var refusals: [Failure] = []
         for url in models {
             do {
-                trained.append(try Competitor(model: url, adapter: options.adapter, options: options.resolver))
+                let competitor = try Competitor(model: url, adapter: options.adapter, options: options.resolver)
+                trained += try [competitor] + competitor.companions(withEnsemble: options.samples > 1)
             } catch let failure as Failure where failure.category == .badData && models.count > 1 {
                 refusals.append(failure)
                 logger.error("\(failure)")

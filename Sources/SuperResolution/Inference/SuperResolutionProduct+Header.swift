@@ -12,7 +12,7 @@ extension SuperResolutionProduct {
         let part = source.part.map { "\($0.frame.x),\($0.frame.y),\($0.frame.width),\($0.frame.height)" }
         result.add("SRCROP", part.map { .string($0) }, "part of it: x, y from 0, width, height")
         result.add("SRGAIN", .real(source.gain), "its values were divided by this")
-        if resolver.isProbabilistic {
+        if resolver.isProbabilistic, options.samples > 0 {
             result.add("SRSEED", Int(exactly: settings.seed).map { .integer($0) } ?? .string("\(settings.seed)"), "seed of the noise")
             result.add("SRNSAMP", .integer(options.samples), "samples drawn")
             result.add("SRSAMPLR", .string(settings.sampler.rawValue), "sampler")

@@ -14,7 +14,7 @@ public struct SuperResolutionProduct {
 
     public struct Options: Sendable {
         public var resolver = SuperResolver.Options()
-        /// Samples to draw; from two on mean and standard deviations are written too.
+        /// Samples to draw; from two on mean and standard deviations are written too. 0 for the mean that a `corrdiff` model has without any.
         public var samples = 1
         /// Whether the primary image is the mean rather than the first sample.
         public var meanIsPrimary = false
@@ -86,7 +86,12 @@ public struct SuperResolutionProduct {
     /// - Throws: `Failure` (`.usage`)
     public func check(_ options: Options) throws {
         try resolver.check(options.resolver)
-        guard options.samples == 1 || resolver.isProbabilistic else {
+        guard options.samples > 0 || resolver.hasMean else {
+            throw Failure(
+                .usage, "this model has no mean without samples", expected: "at least 1 sample of \(model.kind.rawValue)", found: "0",
+                remedy: "give a corrdiff model, or draw samples and take --primary mean")
+        }
+        guard options.samples <= 1 || resolver.isProbabilistic else {
             throw Failure(
                 .usage, "samples of this model do not differ", expected: "1 sample of \(model.kind.rawValue), which is deterministic",
                 found: "\(options.samples)", remedy: "leave --samples out, or give a diffusion model")
@@ -114,8 +119,13 @@ public struct SuperResolutionProduct {
         let kept = options.samples > 1 && options.keepsSamples ? try ImageSpool(width: width, height: height, beside: output) : nil
         let limb = SolarLimb(low, scale: model.scale)
         var high = low
+        let field = limb?.continued(low.image) ?? low.image
+        if options.samples == 0, var mean = try resolver.mean(of: field, options: settings, isCancelled: isCancelled) {
+            limb?.cut(&mean)
+            high.image = mean
+        }
         try resolver.superResolve(
-            limb?.continued(low.image) ?? low.image, options: settings, samples: 0..<options.samples, progress: progress, isCancelled: isCancelled
+            field, options: settings, samples: 0..<options.samples, progress: progress, isCancelled: isCancelled
         ) { sample, image in
             var image = image
             limb?.cut(&image)
@@ -131,7 +141,9 @@ public struct SuperResolutionProduct {
         if options.meanIsPrimary, let mean = result.ensemble?.mean { high.image = mean }
         let extensions = result.ensemble.map { self.extensions($0, high.header, low.image, options) } ?? []
         let cube = kept.map { self.cube(of: $0, high.header) }
-        if resolver.isProbabilistic { high.header.addSample(options.meanIsPrimary ? .string("mean") : .integer(1)) }
+        if resolver.isProbabilistic {
+            high.header.addSample(options.samples == 0 ? .string("regression") : options.meanIsPrimary ? .string("mean") : .integer(1))
+        }
         high.header.finish(high.image, of: low.image, factor: model.scale)
         if options.fillsOffDisk { high.image = high.image.filled() }
         try FITSWriter.write(high.image, header: high.header, extensions: extensions, cube: cube, to: output, overwrite: overwrite)

@@ -43,21 +43,25 @@ public struct SuperResolver {
     }
 
     private enum Method {
-        case diffusion(any DenoisingNetwork, DiffusionDescription)
         case regression(any RegressionNetwork)
+        /// Of `corrdiff` the rest is diffused.
+        case diffusion(any DenoisingNetwork, DiffusionDescription)
+        /// Mean and spread of `corrdiff` alone: the rest is white noise.
+        case whiteNoise
     }
 
     private let model: Model
     private let method: Method
 
+    /// - Parameter restIsNoise: of `corrdiff`, whether the rest is white noise even if the model can do better: the null model of its ensembles.
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
-    public init(_ model: Model, at location: String? = nil) throws {
+    public init(_ model: Model, at location: String? = nil, restIsNoise: Bool = false) throws {
         self.model = model
-        switch (model.networks, model.description.system.diffusion) {
-        case (.latentDiffusion(let network, _), let diffusion?), (.pixelDiffusion(let network), let diffusion?):
-            method = .diffusion(network, diffusion)
+        switch (model.networks, model.diffusion) {
         case (.regression(let network), _): method = .regression(network)
-        case (.autoencoder, _), (.latentDiffusion, nil), (.pixelDiffusion, nil):
+        case (.corrdiff, _) where restIsNoise, (.corrdiff, nil): method = .whiteNoise
+        case (_, let (network, diffusion)?): method = .diffusion(network, diffusion)
+        case (.autoencoder, nil), (.latentDiffusion, nil), (.pixelDiffusion, nil):
             throw Failure(
                 .badData, "the model cannot super-resolve", at: location, expected: "a diffusion model, Enhance or Progressive",
                 found: "a model of kind \(model.kind.rawValue)",
@@ -66,7 +70,18 @@ public struct SuperResolver {
     }
 
     /// Whether samples differ: those of diffusion models do.
-    public var isProbabilistic: Bool { model.diffusion != nil }
+    public var isProbabilistic: Bool {
+        switch method {
+        case .diffusion, .whiteNoise: true
+        case .regression: false
+        }
+    }
+
+    /// Whether there is a mean that takes no samples: see ``mean(of:options:isCancelled:)``.
+    public var hasMean: Bool { model.corrdiff != nil }
+
+    /// The same with white noise for the rest of `corrdiff`: the null model of its ensembles.
+    package func withNoise() throws -> SuperResolver { try SuperResolver(model, restIsNoise: true) }
 
     /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
     /// less than the network needs.
@@ -82,6 +97,7 @@ public struct SuperResolver {
         case .regression:
             // Both systems were made for fields of 256² pixels.
             (side, overlap) = (max(side, 256), max(overlap, 32))
+        case .whiteNoise: break
         }
         return (side, min(overlap, side - 1))
     }
@@ -127,20 +143,20 @@ public struct SuperResolver {
         each: (_ sample: Int, _ image: Image) throws -> Void
     ) throws {
         guard let first = samples.first else { return }
-        /// Hands out what a network made of the input.
-        func finish(_ sample: Int, _ field: Image) throws {
-            var result = field.cropped(x: 0, y: 0, width: low.width * model.scale, height: low.height * model.scale)
-            result.mask(whereEmpty: low, factor: model.scale)
-            if let observation = options.observation {
-                result = result.consistent(with: low, by: observation, spectrum: model.spectrum, factor: model.scale)
-            }
-            try each(sample, result)
-        }
+        func finish(_ sample: Int, _ field: Image) throws { try each(sample, finished(field, low, options)) }
         switch method {
         case .regression(let network):
             try finish(first, Image(regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled)))
+        case .whiteNoise:
+            let encoding = try encode(low, divisor: 1, options, isCancelled)
+            for (index, sample) in samples.enumerated() {
+                var random = try random(options, sample: sample, of: low)
+                try finish(sample, Image(try encoding.field(random.normal([1, encoding.height, encoding.width, model.latentChannels]), isCancelled)))
+                progress(Double(index + 1) / Double(samples.count))
+                if isCancelled() { throw Self.interrupted }
+            }
         case .diffusion(let network, let diffusion):
-            let encoding = try encode(low, network, diffusion, options, isCancelled)
+            let encoding = try encode(low, divisor: network.divisor, options, isCancelled)
             progress(0.03)
             // As many fields at a time as a batch holds of their tiles.
             let group = max(1, Self.batchPixels / (encoding.height * encoding.width))
@@ -154,6 +170,25 @@ public struct SuperResolver {
             }
         }
         progress(1)
+    }
+
+    /// The mean of the high-resolution field as the regression network of `corrdiff` has it: smooth where low resolution does not tell.
+    ///
+    /// - Returns: HR in Gauss, NaN where `low` is NaN; nil for a model without such a network.
+    /// - Throws: `Failure` (`.interrupted`) if cancelled.
+    public func mean(of low: Image, options: Options, isCancelled: () -> Bool = { false }) throws -> Image? {
+        guard hasMean else { return nil }
+        let encoding = try encode(low, divisor: 1, options, isCancelled)
+        let rest = Tensor(zeros: [1, encoding.height, encoding.width, model.latentChannels])
+        return finished(Image(try encoding.field(rest, isCancelled)), low, options)
+    }
+
+    /// What a network made of the input, without what the input was continued by, held to the input.
+    private func finished(_ field: Image, _ low: Image, _ options: Options) -> Image {
+        var result = field.cropped(x: 0, y: 0, width: low.width * model.scale, height: low.height * model.scale)
+        result.mask(whereEmpty: low, factor: model.scale)
+        guard let observation = options.observation else { return result }
+        return result.consistent(with: low, by: observation, spectrum: model.spectrum, factor: model.scale)
     }
 
     /// Pixels of latents that a network works on at a time: in batches it reads its weights less often. Tiles, and samples where one holds few tiles, go
@@ -185,45 +220,60 @@ public struct SuperResolver {
         return normalization.denormalize(values)
     }
 
-    /// An input as a diffusion model sees it.
+    /// An input as a model sees it that draws samples.
     private struct Encoding {
         let low: Image
-        let steps: [SamplingStep]
-        /// E(LR↑), `[1, height, width, channels]`, of the input continued until the network can halve it.
-        let latents: Tensor
-        /// The same as the network takes it.
+        /// What the network is given of the input, continued until the network can halve it: `[1, height, width, channels]`, not normalised.
         let condition: Tensor
+        /// The HR fields in Gauss, `[samples, height·scale, width·scale, 1]`, of what was drawn, `[samples, height, width, channels]`, no longer normalised.
+        let field: (Tensor, _ isCancelled: () -> Bool) throws -> Tensor
         /// Of a tile in latents.
         let side: Int
         /// The input so continued.
         let padded: Image
         let latentsPerPixel: Double
 
-        var height: Int { latents.shape[1] }
-        var width: Int { latents.shape[2] }
+        var height: Int { condition.shape[1] }
+        var width: Int { condition.shape[2] }
 
         func isEmpty(_ tile: TileRectangle) -> Bool { padded.isEmpty(tile, latentsPerPixel: latentsPerPixel) }
     }
 
-    private func encode(
-        _ low: Image, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ options: Options, _ isCancelled: () -> Bool
-    ) throws -> Encoding {
-        let steps = try samplingSteps(options, diffusion)
+    /// - Parameter divisor: of the sides that the denoising network takes.
+    private func encode(_ low: Image, divisor: Int, _ options: Options, _ isCancelled: () -> Bool) throws -> Encoding {
         let (scale, factor) = (model.scale, model.factor)
         // LR pixels a latent spans, or latents an LR pixel spans, are powers of two; the network halves latents `divisor` fold.
-        let unit = max(1, factor * network.divisor / scale)
+        let unit = max(1, factor * divisor / scale)
         let padded = low.paddedByEdge(toMultiplesOf: unit)
-        let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
         let side = tiling(options).side * scale / factor
-        let field = padded.tensor
-        let encoded = model.encodeInTiles(height: height, width: width, side: side, isCancelled: isCancelled) { tile in
-            func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
-            return upsampleNearest(field.window(TileRectangle(rows: pixels(tile.rows), columns: pixels(tile.columns))), scale: scale)
+        func encoding(_ condition: Tensor, _ field: @escaping (Tensor, () -> Bool) throws -> Tensor) -> Encoding {
+            Encoding(
+                low: low, condition: condition, field: field, side: side, padded: padded, latentsPerPixel: Double(scale) / Double(factor))
         }
-        guard let encoded else { throw Self.interrupted }
-        return Encoding(
-            low: low, steps: steps, latents: encoded, condition: diffusion.statistics.normalizeCondition(encoded), side: side, padded: padded,
-            latentsPerPixel: Double(scale) / Double(factor))
+        let values = padded.tensor
+        if let corrdiff = model.corrdiff {
+            guard let estimate = corrdiff.estimateInTiles(values, isCancelled: isCancelled) else { throw Self.interrupted }
+            let factors = model.description.system.calibration?(estimate.strength)
+            return encoding(estimate.condition) { rest, _ in
+                let deviation = rest * estimate.logSpread.exponential()
+                let coefficients = (estimate.mean + (factors.map { deviation * $0 } ?? deviation)) * estimate.unit
+                return corrdiff.field(coefficients, beyond: values)
+            }
+        }
+        let (height, width) = (padded.height * scale / factor, padded.width * scale / factor)
+        let latents = model.encodeInTiles(height: height, width: width, side: side, isCancelled: isCancelled) { tile in
+            func pixels(_ range: Range<Int>) -> Range<Int> { range.lowerBound * factor / scale..<range.upperBound * factor / scale }
+            return upsampleNearest(values.window(TileRectangle(rows: pixels(tile.rows), columns: pixels(tile.columns))), scale: scale)
+        }
+        guard let latents else { throw Self.interrupted }
+        let (model, isResidual, latentsPerPixel) = (model, model.kind.isResidual, Double(scale) / Double(factor))
+        return encoding(latents) { drawn, isCancelled in
+            let decoded = model.decodeInTiles(isResidual ? latents + drawn : drawn, side: side, isCancelled: isCancelled) {
+                padded.isEmpty($0, latentsPerPixel: latentsPerPixel)
+            }
+            guard let decoded else { throw Self.interrupted }
+            return decoded
+        }
     }
 
     /// The random numbers of a sample.
@@ -239,16 +289,18 @@ public struct SuperResolver {
         _ samples: Range<Int>, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ encoding: Encoding, _ options: Options,
         _ progress: (Double) -> Void, _ isCancelled: () -> Bool
     ) throws -> Tensor {
-        let condition = encoding.condition
+        let steps = try samplingSteps(options, diffusion)
+        let condition = diffusion.statistics.normalizeCondition(encoding.condition)
+        let shape = [1, encoding.height, encoding.width, model.latentChannels]
         // The whole field's at once, so that no noise depends on tiles; each sample's from its own stream, so that none depends on the others.
         var streams = try samples.map { try random(options, sample: $0, of: encoding.low) }
-        func noise() -> Tensor { concatenate(streams.indices.map { streams[$0].normal(condition.shape) }, axis: 0) }
+        func noise() -> Tensor { concatenate(streams.indices.map { streams[$0].normal(shape) }, axis: 0) }
         let overlap = tiling(options).overlap * model.scale / model.factor
         let tiles = LatentTiles.overlapping(
             height: encoding.height, width: encoding.width, size: encoding.side, overlap: overlap, unit: network.divisor
         ).filter { !encoding.isEmpty($0) }
         var done = 0
-        let target = try drawSample(from: noise(), steps: encoding.steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
+        let target = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
             try Self.blend(
                 tiles, height: encoding.height, width: encoding.width, channels: model.latentChannels, scale: 1, overlap: overlap,
                 batch: samples.count,
@@ -260,15 +312,11 @@ public struct SuperResolver {
                 },
                 afterEach: {
                     done += $0
-                    progress(0.9 * Double(done) / Double(encoding.steps.count * tiles.count))
+                    progress(0.9 * Double(done) / Double(steps.count * tiles.count))
                     if isCancelled() { throw Self.interrupted }
                 })
         }
-        var latents = diffusion.statistics.denormalizeTarget(target)
-        if model.kind.isResidual { latents = encoding.latents + latents }
-        guard let decoded = model.decodeInTiles(latents, side: encoding.side, isCancelled: isCancelled, isEmpty: encoding.isEmpty) else {
-            throw Self.interrupted
-        }
+        let decoded = try encoding.field(diffusion.statistics.denormalizeTarget(target), isCancelled)
         progress(0.98)
         return decoded
     }

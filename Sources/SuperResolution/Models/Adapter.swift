@@ -3,7 +3,7 @@ import Groundwork
 import TensorCore
 
 /// What fine-tuning changed of a model's network: low-rank matrices under the names that ``ParameterStore/addAdapters(rank:alpha:seed:where:)`` gives
-/// them, and weights that were unfrozen, as they are now.
+/// them, and weights that were unfrozen, as they are now; of `corrdiff` also all of mean and spread.
 package struct Adapter {
     fileprivate static let metadataKey = "sr.adapter"
 
@@ -54,11 +54,17 @@ extension Model {
                 .badData, "the adapter belongs to another model", at: url.path, expected: "weights of the digest \(description.base)", found: digest,
                 remedy: "give the model that was fine-tuned: start.safetensors in the folder of the run")
         }
-        let store = try adapt(description.adaptation, seed: 0)
+        let store = withRegression(try adapt(description.adaptation, seed: 0))
         defer { networkStore.mergeAdapters() }
         try store.load(file)
         self.description.training = description.training
     }
+
+    /// What is adapted together with what of `corrdiff` is trained as a whole.
+    func withRegression(_ adapted: ParameterStore) -> ParameterStore {
+        corrdiff == nil ? adapted : ParameterStore(joining: [("corrdiff.", firstStageStore), ("", adapted)])
+    }
+
     /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.
     package func weightsDigest() throws -> String {
         let digests = try stores.flatMap { prefix, store in store.stateDictionary().map { (prefix + $0.name, $0.tensor) } }.map { name, tensor in

@@ -15,9 +15,10 @@ package struct LatentStatistics: Sendable, Codable, Equatable {
     }
 
     /// Mean 0 and deviation 1.
-    package init(channels: Int) {
+    package init(channels: Int, conditionChannels: Int? = nil) {
         (targetMean, targetDeviation) = (Array(repeating: 0, count: channels), Array(repeating: 1, count: channels))
-        (conditionMean, conditionDeviation) = (targetMean, targetDeviation)
+        let count = conditionChannels ?? channels
+        (conditionMean, conditionDeviation) = (Array(repeating: 0, count: count), Array(repeating: 1, count: count))
     }
 
     /// Measures both from latents `[…, channels]`.

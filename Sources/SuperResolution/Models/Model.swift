@@ -10,13 +10,15 @@ public final class Model {
         case latentDiffusion(any DenoisingNetwork, in: any Autoencoder)
         case pixelDiffusion(any DenoisingNetwork)
         case regression(any RegressionNetwork)
+        /// Without a network for the rest that is white noise.
+        case corrdiff(CorrDiff, rest: (any DenoisingNetwork)?)
     }
 
     package var description: ModelDescription
     package let networks: Networks
-    /// The weights of the autoencoder, if it has one.
-    package let autoencoderStore: ParameterStore
-    /// The weights of the network that super-resolves, if it has one.
+    /// The weights of what is trained first and stands fixed beside the denoising network: the autoencoder, or mean and spread of `corrdiff`.
+    package let firstStageStore: ParameterStore
+    /// The weights of the network that super-resolves; of `corrdiff`, of that of the rest.
     package let networkStore: ParameterStore
 
     private static let metadataKey = "sr.model"
@@ -25,39 +27,53 @@ public final class Model {
     /// A model with initial weights.
     package init(_ description: ModelDescription, seed: UInt64) {
         self.description = description
-        (autoencoderStore, networkStore) = (ParameterStore(seed: seed), ParameterStore(seed: seed))
+        (firstStageStore, networkStore) = (ParameterStore(seed: seed), ParameterStore(seed: seed))
         networks =
             switch description.system {
-            case .autoencoder(let configuration): .autoencoder(configuration.makeAutoencoder(in: autoencoderStore.root))
+            case .autoencoder(let configuration): .autoencoder(configuration.makeAutoencoder(in: firstStageStore.root))
             case .latentDiffusion(let diffusion, let configuration, _):
                 .latentDiffusion(
                     diffusion.network.makeNetwork(channels: configuration.latentChannels, in: networkStore.root),
-                    in: configuration.makeAutoencoder(in: autoencoderStore.root))
+                    in: configuration.makeAutoencoder(in: firstStageStore.root))
             case .pixelDiffusion(let diffusion, _): .pixelDiffusion(diffusion.network.makeNetwork(channels: 1, in: networkStore.root))
             case .regression(let configuration): .regression(configuration.makeNetwork(in: networkStore.root))
+            case .corrdiff(let configuration, let rest, _):
+                .corrdiff(
+                    CorrDiff(configuration, in: firstStageStore.root),
+                    rest: rest?.network.makeNetwork(
+                        channels: configuration.coefficients, conditionChannels: configuration.conditionChannels, in: networkStore.root))
             }
     }
 
-    /// Nil for a model that works on pixels.
+    /// Nil for a model that works on pixels or on their coefficients.
     package var autoencoder: (any Autoencoder)? {
         switch networks {
         case .autoencoder(let autoencoder), .latentDiffusion(_, let autoencoder): autoencoder
-        case .pixelDiffusion, .regression: nil
+        case .pixelDiffusion, .regression, .corrdiff: nil
+        }
+    }
+
+    /// Mean and spread; nil for another system.
+    package var corrdiff: CorrDiff? {
+        switch networks {
+        case .corrdiff(let corrdiff, _): corrdiff
+        case .autoencoder, .latentDiffusion, .pixelDiffusion, .regression: nil
         }
     }
 
     /// The denoising network with how it is used; nil for a model that does not diffuse.
     package var diffusion: (network: any DenoisingNetwork, description: DiffusionDescription)? {
         switch networks {
-        case .latentDiffusion(let network, _), .pixelDiffusion(let network): description.system.diffusion.map { (network, $0) }
-        case .autoencoder, .regression: nil
+        case .latentDiffusion(let network, _), .pixelDiffusion(let network), .corrdiff(_, let network?):
+            description.system.diffusion.map { (network, $0) }
+        case .autoencoder, .regression, .corrdiff(_, nil): nil
         }
     }
 
     /// Image pixels per latent along each axis; 1 where pixels are worked on themselves.
-    package var factor: Int { autoencoder?.factor ?? 1 }
-    /// Channels of latents; 1 where pixels are worked on themselves.
-    package var latentChannels: Int { autoencoder?.latentChannels ?? 1 }
+    package var factor: Int { autoencoder?.factor ?? (corrdiff == nil ? 1 : CorrDiff.transform.side) }
+    /// Channels of what is diffused; 1 where pixels are worked on themselves.
+    package var latentChannels: Int { autoencoder?.latentChannels ?? corrdiff?.configuration.coefficients ?? 1 }
 
     /// Normalised fields as what is diffused: latents, or themselves.
     package func encode(_ values: Tensor) -> Tensor { autoencoder?.encode(values) ?? values }
@@ -68,18 +84,19 @@ public final class Model {
     /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
     package var stores: [(prefix: String, store: ParameterStore)] {
         switch networks {
-        case .autoencoder: [("", autoencoderStore)]
-        case .latentDiffusion: [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
+        case .autoencoder: [("", firstStageStore)]
+        case .latentDiffusion: [("autoencoder.", firstStageStore), ("unet.", networkStore)]
         case .pixelDiffusion, .regression: [("", networkStore)]
+        case .corrdiff(_, let rest): [("corrdiff.", firstStageStore)] + (rest == nil ? [] : [("unet.", networkStore)])
         }
     }
 
-    /// Which system of the paper it is.
+    /// Which system it is.
     public var kind: ModelKind { description.kind }
     /// HR pixels per LR pixel.
     public var scale: Int { description.scale }
     /// The number of trained values.
-    public var parameterCount: Int { autoencoderStore.count + networkStore.count }
+    public var parameterCount: Int { firstStageStore.count + networkStore.count }
     public var training: TrainingSummary { description.training }
     /// Of the fields that it was trained on, or of fields like those of the bundled model where the file does not tell.
     package var spectrum: FieldSpectrum { description.spectrum ?? .activeRegions }
@@ -127,16 +144,16 @@ public final class Model {
 
     /// Writes the model file.
     /// - Parameters:
-    ///   - networkValues, autoencoderValues: in the place of the current weights (averages, say), in the order of the stores' parameters.
+    ///   - networkValues, firstStageValues: in the place of the current weights (averages, say), in the order of the stores' parameters.
     ///   - type: `.float16` halves the file.
     package func write(
-        to url: URL, autoencoderValues: [Tensor]? = nil, networkValues: [Tensor]? = nil, type: SafetensorsFile.ElementType = .float32
+        to url: URL, firstStageValues: [Tensor]? = nil, networkValues: [Tensor]? = nil, type: SafetensorsFile.ElementType = .float32
     ) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
         let tensors = stores.flatMap { prefix, store in
-            store.stateDictionary(values: store === networkStore ? networkValues : autoencoderValues).map {
+            store.stateDictionary(values: store === networkStore ? networkValues : firstStageValues).map {
                 (name: prefix + $0.name, tensor: $0.tensor)
             }
         }
@@ -166,23 +183,34 @@ extension ModelDescription {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
+        let corrdiff = system.corrdiff
+        if let corrdiff {
+            try corrdiff.check(check)
+            try checkSize(convolution(corrdiff.width, [1]), "a network")
+            try system.calibration?.check(check)
+        }
         try input?.degradation?.check(check)
         try data?.check(check)
-        let channels = autoencoder?.latentChannels ?? 1
+        let channels = autoencoder?.latentChannels ?? corrdiff?.coefficients ?? 1
         guard let diffusion = system.diffusion else { return }
         try diffusion.network.check(check)
         switch diffusion.network {
         case .unet(let unet): try checkSize(convolution(unet.width, unet.multipliers), "a U-Net")
-        case .paper(let unet): try checkSize(convolution(unet.width, [8]), "a U-Net")
+        case .paper(let unet):
+            try check(corrdiff == nil, "a U-Net with a condition of its own in corrdiff", "the paper's")
+            try checkSize(convolution(unet.width, [8]), "a U-Net")
         }
         try check((1...100_000).contains(diffusion.schedule.steps), "1 … 100000 noise steps", diffusion.schedule.steps)
         try check(
             diffusion.schedule.firstBeta > 0 && diffusion.schedule.firstBeta <= diffusion.schedule.lastBeta && diffusion.schedule.lastBeta < 1,
             "0 < first β ≤ last β < 1", "\(diffusion.schedule.firstBeta) … \(diffusion.schedule.lastBeta)")
         let statistics = diffusion.statistics
-        let vectors = [statistics.targetMean, statistics.targetDeviation, statistics.conditionMean, statistics.conditionDeviation]
-        try check(
-            vectors.allSatisfy { $0.count == channels }, "statistics of \(channels) channels", vectors.map(\.count))
+        for (vectors, channels) in [
+            ([statistics.targetMean, statistics.targetDeviation], channels),
+            ([statistics.conditionMean, statistics.conditionDeviation], corrdiff?.conditionChannels ?? channels),
+        ] {
+            try check(vectors.allSatisfy { $0.count == channels }, "statistics of \(channels) channels", vectors.map(\.count))
+        }
         try check(
             (statistics.targetDeviation + statistics.conditionDeviation).allSatisfy { $0 > 0 && $0.isFinite }, "positive standard deviations",
             statistics.targetDeviation + statistics.conditionDeviation)

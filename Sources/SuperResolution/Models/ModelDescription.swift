@@ -3,7 +3,7 @@ import Groundwork
 import SolarImage
 import TensorCore
 
-/// Which system of the paper a model is.
+/// Which system a model is: one of the paper's, or `corrdiff`.
 public enum ModelKind: String, Sendable, Codable, CaseIterable {
     case vqgan
     case ldmResidual = "ldm-residual"
@@ -12,11 +12,13 @@ public enum ModelKind: String, Sendable, Codable, CaseIterable {
     case ddpm
     case enhance
     case progressive
+    /// Regression of mean and spread, and diffusion of the rest (Mardani et al. 2025).
+    case corrdiff
 
     /// Whether it works in the latents of an autoencoder, rather than on pixels.
     package var hasAutoencoder: Bool { self == .vqgan || self == .ldmResidual || self == .ldm }
     /// Whether it is a diffusion model, rather than an autoencoder or a network that gives its result at once.
-    package var isDiffusion: Bool { [.ldmResidual, .ldm, .ddpmResidual, .ddpm].contains(self) }
+    package var isDiffusion: Bool { [.ldmResidual, .ldm, .ddpmResidual, .ddpm, .corrdiff].contains(self) }
     /// Whether what is diffused is what HR has beyond LR↑, rather than HR.
     package var isResidual: Bool { self == .ldmResidual || self == .ddpmResidual }
 }
@@ -26,9 +28,10 @@ package enum NetworkConfiguration: Sendable, Equatable {
     case unet(UNet.Configuration)
     case paper(PaperUNet.Configuration)
 
-    package func makeNetwork(channels: Int, in scope: Scope) -> any DenoisingNetwork {
+    /// - Parameter conditionChannels: of the condition; as many as the field has if nil, and in the paper's U-Net.
+    package func makeNetwork(channels: Int, conditionChannels: Int? = nil, in scope: Scope) -> any DenoisingNetwork {
         switch self {
-        case .unet(let configuration): UNet(configuration, channels: channels, in: scope)
+        case .unet(let configuration): UNet(configuration, channels: channels, conditionChannels: conditionChannels, in: scope)
         case .paper(let configuration): PaperUNet(configuration, channels: channels, in: scope)
         }
     }

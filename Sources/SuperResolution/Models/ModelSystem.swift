@@ -8,6 +8,8 @@ package enum ModelSystem: Sendable, Equatable {
     case pixelDiffusion(DiffusionDescription, isResidual: Bool)
     /// A network that gives its result at once: `enhance` and `progressive`.
     case regression(RegressionNetworkConfiguration)
+    /// Regression of mean and spread, and diffusion of the rest, which is white noise where there is no description of it: `corrdiff`.
+    case corrdiff(CorrDiff.Configuration, rest: DiffusionDescription?, calibration: SpreadCalibration?)
 
     /// Its name.
     package var kind: ModelKind {
@@ -16,14 +18,15 @@ package enum ModelSystem: Sendable, Equatable {
         case .latentDiffusion(_, _, let isResidual): isResidual ? .ldmResidual : .ldm
         case .pixelDiffusion(_, let isResidual): isResidual ? .ddpmResidual : .ddpm
         case .regression(let network): network.kind
+        case .corrdiff: .corrdiff
         }
     }
 
-    /// Nil for a system that works on pixels.
+    /// Nil for a system that works on pixels or on their coefficients.
     package var autoencoder: AutoencoderConfiguration? {
         switch self {
         case .autoencoder(let autoencoder), .latentDiffusion(_, let autoencoder, _): autoencoder
-        case .pixelDiffusion, .regression: nil
+        case .pixelDiffusion, .regression, .corrdiff: nil
         }
     }
 
@@ -31,6 +34,7 @@ package enum ModelSystem: Sendable, Equatable {
     package var diffusion: DiffusionDescription? {
         switch self {
         case .latentDiffusion(let diffusion, _, _), .pixelDiffusion(let diffusion, _): diffusion
+        case .corrdiff(_, let rest, _): rest
         case .autoencoder, .regression: nil
         }
     }
@@ -39,20 +43,38 @@ package enum ModelSystem: Sendable, Equatable {
     package var regression: RegressionNetworkConfiguration? {
         switch self {
         case .regression(let network): network
-        case .autoencoder, .latentDiffusion, .pixelDiffusion: nil
+        case .autoencoder, .latentDiffusion, .pixelDiffusion, .corrdiff: nil
+        }
+    }
+
+    /// Nil for a system without mean and spread.
+    package var corrdiff: CorrDiff.Configuration? {
+        switch self {
+        case .corrdiff(let corrdiff, _, _): corrdiff
+        case .autoencoder, .latentDiffusion, .pixelDiffusion, .regression: nil
+        }
+    }
+
+    /// Nil for a system whose ensembles are taken as they are.
+    package var calibration: SpreadCalibration? {
+        switch self {
+        case .corrdiff(_, _, let calibration): calibration
+        case .autoencoder, .latentDiffusion, .pixelDiffusion, .regression: nil
         }
     }
 }
 
 /// As the kind, and beside it a key for each part that the system has.
 extension ModelSystem: Codable {
-    private enum CodingKeys: String, CodingKey, CaseIterable { case kind, autoencoder, diffusion, regression }
+    private enum CodingKeys: String, CodingKey, CaseIterable { case kind, autoencoder, diffusion, regression, corrdiff, calibration }
 
     /// - Throws: `DecodingError`, also for a part of another system and for one that is missing.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let kind = try container.decode(ModelKind.self, forKey: .kind)
-        func check(_ parts: CodingKeys...) throws { try container.check(parts, optional: [.kind], of: kind) }
+        func check(_ parts: CodingKeys..., optional: CodingKeys...) throws {
+            try container.check(parts, optional: [.kind] + optional, of: kind)
+        }
         func diffusion() throws -> DiffusionDescription { try container.decode(DiffusionDescription.self, forKey: .diffusion) }
         func autoencoder() throws -> AutoencoderConfiguration { try container.decode(AutoencoderConfiguration.self, forKey: .autoencoder) }
         switch kind {
@@ -68,6 +90,12 @@ extension ModelSystem: Codable {
         case .enhance, .progressive:
             try check(.regression)
             self = .regression(try container.regression(forKey: .regression, of: kind))
+        case .corrdiff:
+            try check(.corrdiff, optional: .diffusion, .calibration)
+            self = .corrdiff(
+                try container.decode(CorrDiff.Configuration.self, forKey: .corrdiff),
+                rest: try container.decodeIfPresent(DiffusionDescription.self, forKey: .diffusion),
+                calibration: try container.decodeIfPresent(SpreadCalibration.self, forKey: .calibration))
         }
     }
 
@@ -77,6 +105,8 @@ extension ModelSystem: Codable {
         try container.encodeIfPresent(autoencoder, forKey: .autoencoder)
         try container.encodeIfPresent(diffusion, forKey: .diffusion)
         try container.encodeIfPresent(regression, forKey: .regression)
+        try container.encodeIfPresent(corrdiff, forKey: .corrdiff)
+        try container.encodeIfPresent(calibration, forKey: .calibration)
     }
 }
 

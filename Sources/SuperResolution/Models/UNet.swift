@@ -40,14 +40,16 @@ package struct UNet: DenoisingNetwork {
     private let outputNorm: RMSNorm
     package let divisor: Int
 
-    /// - Parameter channels: of the field and, as many again, of its condition.
-    package init(_ configuration: Configuration, channels: Int, in scope: Scope) {
+    /// - Parameters:
+    ///   - channels: of the field.
+    ///   - conditionChannels: of its condition; as many again if nil.
+    package init(_ configuration: Configuration, channels: Int, conditionChannels: Int? = nil, in scope: Scope) {
         width = configuration.width
         let time = 4 * width
         let widths = configuration.multipliers.map { $0 * configuration.width }
         let lowest = widths.count - 1
         divisor = 1 << lowest
-        input = Convolution(2 * channels, width, kernel: 3, in: scope / "conv_in")
+        input = Convolution(channels + (conditionChannels ?? channels), width, kernel: 3, in: scope / "conv_in")
         time1 = Linear(time, time, in: scope / "time_embedding" / "linear_1")
         time2 = Linear(time, time, in: scope / "time_embedding" / "linear_2")
         var current = width

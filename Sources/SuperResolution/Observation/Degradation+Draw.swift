@@ -23,7 +23,12 @@ extension Degradation {
     /// - Returns: of the crop alone, `scale` times smaller along each axis; NaN where a block holds no data.
     func lowResolution(of image: Image, margin: Int, arcsecPerPixel: Double, scale: Int, _ random: inout Random) -> Image {
         let observation = observation(&random), border = margin / scale
-        let blurred = observation.mean(of: image, arcsecPerPixel: arcsecPerPixel, scale: scale)
+        var shifted = image
+        if misregistration > 0 {
+            let deviates = random.normal([2]).values.map { Double(max(-Self.largestShift, min(Self.largestShift, $0))) }
+            shifted = image.shifted(x: deviates[0] * misregistration / arcsecPerPixel, y: deviates[1] * misregistration / arcsecPerPixel)
+        }
+        let blurred = observation.mean(of: shifted, arcsecPerPixel: arcsecPerPixel, scale: scale)
         var low = blurred.cropped(x: border, y: border, width: blurred.width - 2 * border, height: blurred.height - 2 * border)
         observation.addNoise(to: &low, &random)
         low.pixels = low.pixels.map { $0 / Float(gain) }
@@ -34,6 +39,41 @@ extension Degradation {
     func margin(arcsecPerPixel: Double, scale: Int) -> Int {
         var widest = Observation()
         widest.psf = PointSpreadFunction(width: width.upperBound, wingFraction: wingFraction.upperBound, wingWidth: wingWidth)
-        return widest.margin(arcsecPerPixel: arcsecPerPixel, scale: scale)
+        let shift = Int((Double(Self.largestShift) * misregistration / arcsecPerPixel).rounded(.up))
+        return widest.margin(arcsecPerPixel: arcsecPerPixel, scale: scale) + (shift + scale - 1) / scale * scale
+    }
+
+    /// In standard deviations.
+    private static let largestShift: Float = 3
+}
+
+extension Image {
+    /// The image moved by parts of a pixel, bilinearly; continued by its edge pixels. NaN spreads to what is next to it.
+    fileprivate func shifted(x: Double, y: Double) -> Image {
+        func taps(_ shift: Double, _ count: Int) -> [(low: Int, high: Int, weight: Float)] {
+            (0..<count).map { index in
+                let position = Double(index) - shift
+                let below = position.rounded(.down)
+                func clamped(_ index: Double) -> Int { min(max(Int(index), 0), count - 1) }
+                return (clamped(below), clamped(below + 1), Float(position - below))
+            }
+        }
+        let (columns, rows) = (taps(x, width), taps(y, height))
+        var result = self
+        result.pixels.withUnsafeMutableBufferPointer { target in
+            pixels.withUnsafeBufferPointer { source in
+                for (j, row) in rows.enumerated() {
+                    for (i, column) in columns.enumerated() {
+                        func mixed(_ line: Int) -> Float {
+                            let values = (source[line * width + column.low], source[line * width + column.high])
+                            return column.weight == 0 ? values.0 : values.0 + column.weight * (values.1 - values.0)
+                        }
+                        let values = (mixed(row.low), mixed(row.high))
+                        target[j * width + i] = row.weight == 0 ? values.0 : values.0 + row.weight * (values.1 - values.0)
+                    }
+                }
+            }
+        }
+        return result
     }
 }

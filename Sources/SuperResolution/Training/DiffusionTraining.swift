@@ -3,13 +3,14 @@ import Groundwork
 import SolarImage
 import TensorCore
 
-/// Trains the denoising network of any of the four diffusion systems (Ramunno et al. 2025, section 3). What is diffused is E(HR), or E(HR) − E(LR↑)
-/// in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels.
+/// Trains the denoising network of any of the four diffusion systems (Ramunno et al. 2025, section 3) and of `corrdiff`. What is diffused is E(HR), or
+/// E(HR) − E(LR↑) in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels; in `corrdiff` the
+/// standardised rest of coefficients, given what ``CorrDiff`` tells of them.
 ///
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
 package final class DiffusionTraining: TrainingTask {
     /// `[crops, height, width, channels]`; the weights `[crops, height, width, 1]` are the shares of pixels with data under each latent, nil if all are 1.
-    private typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
+    typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
 
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -21,6 +22,8 @@ package final class DiffusionTraining: TrainingTask {
     /// Of a model that is fine-tuned: what is adapted, and its digest before.
     private let adapted: (adaptation: Adaptation, base: String)?
     private let validationCollection: MagnetogramCollection?
+    /// Of `corrdiff` before it is ready: which network has not seen an entry of the collection.
+    private let folds: [Int]?
     /// The latents of a generation of crops, normalised.
     private var encoded: (generation: Int, latents: Latents)?
     private lazy var validationLatents: Latents? = try? validationCollection.map {
@@ -31,47 +34,12 @@ package final class DiffusionTraining: TrainingTask {
     package let store: ParameterStore
     package var imageCount: Int { collection.entries.count }
 
-    /// A model with initial weights and the statistics of the data.
-    /// - Parameter autoencoder: for latent systems, a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
-    /// - Throws: `Failure`: `.usage` for a latent system without an autoencoder, one on pixels with one and one that does not diffuse; `.badData`.
-    package static func model(_ configuration: TrainingConfiguration, autoencoder: Model?, training: MagnetogramCollection) throws -> Model {
-        func system(_ statistics: LatentStatistics) throws -> ModelSystem {
-            func description(_ settings: DiffusionSettings) -> DiffusionDescription {
-                DiffusionDescription(network: settings.network, schedule: .paper, prediction: settings.prediction, statistics: statistics)
-            }
-            let given = autoencoder?.description.system.autoencoder
-            switch (configuration.system, given) {
-            case (.latentDiffusion(let settings, let isResidual), let given?):
-                return .latentDiffusion(description(settings), in: given, isResidual: isResidual)
-            case (.pixelDiffusion(let settings, let isResidual), nil): return .pixelDiffusion(description(settings), isResidual: isResidual)
-            case (.latentDiffusion, nil), (.pixelDiffusion, _), (.autoencoder, _), (.regression, _):
-                throw Failure(
-                    .usage, "the model cannot be made", expected: "a latent diffusion model and an autoencoder, or a diffusion model of pixels",
-                    found: "\(configuration.model.rawValue) with \(given == nil ? "no" : "an") autoencoder")
-            }
-        }
-        let model = Model(
-            ModelDescription(
-                try system(LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
-                normalization: autoencoder?.description.normalization ?? configuration.normalization,
-                spectrum: try training.spectrum(seed: configuration.seed),
-                training: TrainingSummary(
-                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
-                preset: configuration.preset),
-            seed: configuration.seed)
-        if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
-        var random = Random(seed: configuration.seed, name: "latent statistics")
-        // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
-        let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
-        let raw = try encode(crops, of: training, by: model)
-        model.description.system = try system(LatentStatistics(target: raw.target, condition: raw.condition))
-        return model
-    }
-
     /// Training of a model as it is.
-    /// - Parameter store: the parameters to train; nil for the network's.
+    /// - Parameters:
+    ///   - store: the parameters to train; nil for the network's.
+    ///   - base: ``Model/weightsDigest()`` before anything was fine-tuned; nil if that is as it is.
     package init(
-        _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, training: MagnetogramCollection,
+        _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, base: String? = nil, training: MagnetogramCollection,
         validation: MagnetogramCollection?
     ) throws {
         guard let (network, diffusion) = model.diffusion else {
@@ -89,7 +57,8 @@ package final class DiffusionTraining: TrainingTask {
         validationCollection = validation
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
-        adapted = try configuration.system.diffusion?.adaptation.map { ($0, try model.weightsDigest()) }
+        folds = model.corrdiff.flatMap { training.folds($0.configuration.folds) }
+        adapted = try configuration.system.diffusion?.adaptation.map { ($0, try base ?? model.weightsDigest()) }
     }
 
     /// The model being trained, with the weights as they are.
@@ -139,12 +108,16 @@ package final class DiffusionTraining: TrainingTask {
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
         // What the network computes with, adapters included.
-        try model.write(to: url, networkValues: store.withValues(values) { model.networkStore.parameters.map(\.tensor) })
+        let weights = store.withValues(values) { model.networkStore.parameters.map(\.tensor) }
+        guard let ready = model.withoutFolds() else { return try model.write(to: url, networkValues: weights) }
+        try ready.write(to: url, networkValues: weights)
     }
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         guard let (adaptation, base) = adapted else { return }
-        try store.withValues(values) { try Adapter(adaptation, store: store, training: training, base: base).write(to: url) }
+        try store.withValues(values) {
+            try Adapter(adaptation, store: model.withRegression(store), training: training, base: base).write(to: url)
+        }
     }
 
     /// (prediction − target)² of every latent value.
@@ -193,11 +166,14 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {
-        let raw = try Self.encode(crops, of: collection, by: model)
+        let raw = try Self.encode(crops, of: collection, by: model, folds: collection === self.collection ? folds : nil)
         return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition), raw.weights)
     }
 
-    private static func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model) throws -> Latents {
+    static func encode(
+        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model, folds: [Int]?
+    ) throws -> Latents {
+        if let corrdiff = model.corrdiff { return try encode(crops, of: collection, by: corrdiff, folds: folds) }
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         var weights: [Tensor?] = []
@@ -211,6 +187,28 @@ package final class DiffusionTraining: TrainingTask {
             conditions.append(low)
             weights.append(known.map { blockMean($0, scale: model.factor) })
         }
+        return joined(targets, conditions, weights)
+    }
+
+    /// The rest of coefficients, by the network of the fold that has not seen the crop's region, where there is one.
+    private static func encode(
+        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by corrdiff: CorrDiff, folds: [Int]?
+    ) throws -> Latents {
+        var targets: [Tensor] = []
+        var conditions: [Tensor] = []
+        var weights: [Tensor?] = []
+        for crop in crops {
+            let sample = try CorrDiffSample([crop], of: collection, corrdiff)
+            var estimate = sample.estimate
+            if let fold = folds?[crop.file] { estimate.mean = corrdiff.mean(estimate.features, fold: fold) }
+            targets.append((sample.target - estimate.mean) * (-estimate.logSpread).exponential())
+            conditions.append(estimate.condition)
+            weights.append(sample.known)
+        }
+        return joined(targets, conditions, weights)
+    }
+
+    private static func joined(_ targets: [Tensor], _ conditions: [Tensor], _ weights: [Tensor?]) -> Latents {
         let all = weights.contains { $0 != nil } ? zip(weights, targets).map { $0 ?? Tensor(repeating: 1, shape: $1.shape.dropLast() + [1]) } : []
         return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), all.isEmpty ? nil : concatenate(all, axis: 0))
     }

@@ -19,6 +19,8 @@ package struct RunFolder: Sendable {
     /// What fine-tuning changed, as of the best validation and in the end.
     package var bestAdapter: URL { checkpoints.appendingPathComponent("best-adapter.safetensors") }
     package var adapter: URL { url.appendingPathComponent("adapter.safetensors") }
+    /// The run of mean and spread before that of the rest.
+    package var regression: RunFolder { RunFolder(url.appendingPathComponent("regression")) }
     package var model: URL { url.appendingPathComponent("model.safetensors") }
 
     package func checkpoint(step: Int) -> URL { checkpoints.appendingPathComponent(String(format: "step-%08d.safetensors", step)) }
@@ -32,7 +34,7 @@ package struct RunFolder: Sendable {
 
     /// Takes away a former run's files, so that none of them is taken for this one's.
     package func clear() throws {
-        for file in [configuration, metrics, curve, samples, checkpoints, start, adapter, model]
+        for file in [configuration, metrics, curve, samples, checkpoints, start, adapter, model, regression.url]
         where FileManager.default.fileExists(atPath: file.path) {
             do {
                 try FileManager.default.removeItem(at: file)

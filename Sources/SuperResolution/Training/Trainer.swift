@@ -5,12 +5,16 @@ import TensorCore
 
 /// Trains a model on a folder of magnetograms.
 public struct Trainer {
-    private let configuration: TrainingConfiguration
-    private let model: Model
-    private let task: any TrainingTask
+    let configuration: TrainingConfiguration
+    let model: Model
+    let task: any TrainingTask
+    /// Of a `corrdiff` model that is fine-tuned: its digest before.
+    let base: String?
+    let training: MagnetogramCollection
+    let validation: MagnetogramCollection?
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
-    private let startsAnew: Bool
+    let startsAnew: Bool
 
     /// Reads the data and builds the network.
     ///
@@ -26,6 +30,8 @@ public struct Trainer {
         if let simulate = configuration.simulate {
             for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
         }
+        // What stands beside a crop is no plain block mean.
+        if training.entries.contains(where: { $0.pairScale != nil }) { configuration.system.setMeansUnknown() }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
         model.description.data = try training.trainingData()
         if model.kind != .vqgan {
@@ -37,7 +43,8 @@ public struct Trainer {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
         task = try Self.task(configuration, model: model, training: training, validation: validation)
-        self.configuration = configuration
+        (self.configuration, self.training, self.validation) = (configuration, training, validation)
+        base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
         }
@@ -65,6 +72,9 @@ public struct Trainer {
             model = try Self.newModel(configuration, .autoencoder(configured), autoencoder: autoencoder, training: training)
         case .regression(let network):
             model = try Self.newModel(configuration, .regression(network), autoencoder: autoencoder, training: training)
+        case .corrdiff(let corrdiff, _, _):
+            model = try Self.newModel(
+                configuration, .corrdiff(corrdiff, rest: nil, calibration: nil), autoencoder: autoencoder, training: training)
         case .latentDiffusion:
             model = try DiffusionTraining.model(
                 configuration, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
@@ -115,11 +125,26 @@ public struct Trainer {
     ) throws -> any TrainingTask {
         switch configuration.system {
         case .autoencoder: return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
-        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _):
-            let store = try diffusion.adaptation.map { try model.adapt($0, seed: configuration.seed) }
-            return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
+        case .latentDiffusion, .pixelDiffusion:
+            return try diffusionTask(configuration, model: model, training: training, validation: validation)
         case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
+        case .corrdiff(_, _, let stage):
+            // A model with both goes on with its rest, unless it is fine-tuned, to data that mean and spread have not seen either.
+            if model.diffusion != nil, !configuration.isFinetuning {
+                return try diffusionTask(configuration, model: model, training: training, validation: validation)
+            }
+            return try CorrDiffRegressionTraining(
+                configuration.ofRegressionStage(stage), model: model, training: training, validation: validation)
         }
+    }
+
+    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:)``.
+    static func diffusionTask(
+        _ configuration: TrainingConfiguration, model: Model, base: String? = nil, training: MagnetogramCollection,
+        validation: MagnetogramCollection?
+    ) throws -> DiffusionTraining {
+        let store = try configuration.system.diffusion?.adaptation.map { try model.adapt($0, seed: configuration.seed) }
+        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation)
     }
 
     private static func collections(
@@ -151,9 +176,10 @@ public struct Trainer {
         "training \(configuration.model.rawValue), preset \(configuration.preset.rawValue), \(task.store.count) parameters, on \(task.imageCount) magnetograms"
     }
 
-    /// Trains as ``TrainingLoop`` does.
+    /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
+        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
+        return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

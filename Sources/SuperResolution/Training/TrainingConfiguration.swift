@@ -44,14 +44,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
 
     /// The defaults of fine-tuning a model on pairs: few steps of a lower rate.
     /// - Parameter adaptation: of diffusion models.
-    /// - Throws: `Failure` (`.usage`) for an autoencoder, which is not fine-tuned.
+    /// - Throws: `Failure` (`.usage`) for a model that is not fine-tuned: an autoencoder, or `corrdiff` before its rest is trained.
     package init(finetuning model: Model, adaptation: Adaptation) throws {
-        guard let system = TrainingSystem(model.description.system, adaptation: adaptation) else {
-            throw Failure(
-                .usage, "an autoencoder is not fine-tuned on pairs", expected: "a model that super-resolves", found: model.kind.rawValue,
-                remedy: "train it further with `sr train --model vqgan --from`")
-        }
-        self.system = system
+        system = try TrainingSystem(finetuning: model.description.system, adaptation: adaptation)
         settings = TrainingSettings(model: model.kind, preset: model.description.preset ?? .small)
         (settings.steps, settings.epochs, settings.warmup, settings.schedule) = (1000, nil, 50, .cosine)
         settings.learningRate = 3e-4
@@ -70,8 +65,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
         }
         try settings.validate(check)
         try system.validate(cropSize: settings.cropSize, check)
-        if case .autoencoder = system, let simulate = settings.simulate {
+        guard let simulate = settings.simulate else { return }
+        switch system {
+        case .autoencoder:
             try check(TrainingSettings.CodingKeys.simulate, false, "none for \(model.rawValue), which sees HR alone", simulate.instrument)
+        case .corrdiff(let corrdiff, _, _):
+            try check(
+                CodingKeys.corrdiff, !corrdiff.knowsMeans, "knows-means false where low resolution is simulated: it is no plain block mean", "true")
+        case .latentDiffusion, .pixelDiffusion, .regression: break
         }
     }
 }
@@ -79,7 +80,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
 /// The system's keys stand among the others, in the order of ``keys``.
 extension TrainingConfiguration: Codable {
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case model, autoencoder, loss, network, prediction, regression
+        case model, autoencoder, loss, network, prediction, regression, corrdiff
+        case regressionTraining = "regression-training"
         case isFinetuning = "fine-tuning"
         case adaptation
     }
@@ -105,13 +107,20 @@ extension TrainingConfiguration: Codable {
         case .autoencoder(let autoencoder, let loss):
             try container.encode(autoencoder, forKey: .autoencoder)
             try container.encode(loss, forKey: .loss)
-        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _):
-            try container.encode(diffusion.network, forKey: .network)
-            try container.encode(diffusion.prediction, forKey: .prediction)
+        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _): try encode(diffusion, to: &container)
         case .regression(let network): try container.encode(network, forKey: .regression)
+        case .corrdiff(let corrdiff, let rest, let stage):
+            try encode(rest, to: &container)
+            try container.encode(corrdiff, forKey: .corrdiff)
+            try container.encode(stage, forKey: .regressionTraining)
         }
         try container.encode(isFinetuning, forKey: .isFinetuning)
         try container.encodeIfPresent(system.diffusion?.adaptation, forKey: .adaptation)
+    }
+
+    private func encode(_ diffusion: DiffusionSettings, to container: inout KeyedEncodingContainer<CodingKeys>) throws {
+        try container.encode(diffusion.network, forKey: .network)
+        try container.encode(diffusion.prediction, forKey: .prediction)
     }
 }
 

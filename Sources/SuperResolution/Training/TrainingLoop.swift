@@ -5,6 +5,8 @@ import TensorCore
 
 /// What a training loop tells while it runs.
 public struct TrainingProgress: Sendable {
+    /// What of a model is trained, where that is one part after another.
+    public var part: String?
     /// Steps done, and steps in all.
     public let step, steps: Int
     /// The mean loss since the last log line.
@@ -14,6 +16,12 @@ public struct TrainingProgress: Sendable {
     public let secondsLeft: Double
     /// The last validation's loss.
     public let validationLoss: Double?
+
+    func named(_ part: String) -> TrainingProgress {
+        var result = self
+        result.part = part
+        return result
+    }
 }
 
 /// How a training loop ended.

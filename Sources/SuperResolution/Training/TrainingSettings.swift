@@ -68,11 +68,13 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     init(model: ModelKind, preset: TrainingConfiguration.Preset) {
         let (isPaper, isSmall) = (preset == .paper, preset == .small)
         let isAutoencoder = model == .vqgan
+        // What is diffused is made of the fields by another network.
+        let isEncoded = model.hasAutoencoder || model == .corrdiff
         self.preset = preset
         seed = 1
         steps = isPaper ? nil : isSmall ? (isAutoencoder ? 6000 : 8000) : 200
         epochs = isPaper ? 30 : nil
-        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (model.hasAutoencoder ? 16 : 8) : 4)
+        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (isEncoded ? 16 : 8) : 4)
         cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
         // The paper gives 3e-4 for the diffusion models; that its autoencoder learned so too is assumed.
         learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
@@ -89,7 +91,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         patience = 0
         overfit = 0
         // On pixels nothing is encoded, so that each batch can have crops of its own; at the paper's size the encoder sees one crop at a time in any case.
-        latentCrops = isPaper || !model.hasAutoencoder ? 0 : isSmall ? 128 : 8
+        latentCrops = isPaper || !isEncoded ? 0 : isSmall ? 128 : 8
         latentRefresh = isSmall ? 200 : 20
         normalization = isPaper ? .paper : .weakField
     }

@@ -1,3 +1,5 @@
+import Groundwork
+
 /// What is trained, with the settings that are its own: a case each of ``ModelSystem``.
 package enum TrainingSystem: Sendable, Equatable {
     /// `vqgan`, and what it is trained by.
@@ -8,6 +10,8 @@ package enum TrainingSystem: Sendable, Equatable {
     case pixelDiffusion(DiffusionSettings, isResidual: Bool)
     /// `enhance` and `progressive`.
     case regression(RegressionNetworkConfiguration)
+    /// `corrdiff`: mean and spread, the diffusion of the rest, and how the former are trained before the latter.
+    case corrdiff(CorrDiff.Configuration, DiffusionSettings, RegressionStage)
 
     package var model: ModelKind {
         switch self {
@@ -15,15 +19,23 @@ package enum TrainingSystem: Sendable, Equatable {
         case .latentDiffusion(_, let isResidual): isResidual ? .ldmResidual : .ldm
         case .pixelDiffusion(_, let isResidual): isResidual ? .ddpmResidual : .ddpm
         case .regression(let network): network.kind
+        case .corrdiff: .corrdiff
         }
     }
 
     /// Nil for a system that does not diffuse.
     package var diffusion: DiffusionSettings? {
         switch self {
-        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _): diffusion
+        case .latentDiffusion(let diffusion, _), .pixelDiffusion(let diffusion, _), .corrdiff(_, let diffusion, _): diffusion
         case .autoencoder, .regression: nil
         }
+    }
+
+    /// Takes down that low resolution is no plain block mean, which `corrdiff` alone must know.
+    package mutating func setMeansUnknown() {
+        guard case .corrdiff(var corrdiff, let rest, let stage) = self else { return }
+        corrdiff.knowsMeans = false
+        self = .corrdiff(corrdiff, rest, stage)
     }
 }
 
@@ -73,21 +85,38 @@ extension TrainingSystem {
             self = .regression(
                 .progressive(
                     Progressive.Configuration(width: isPaper ? 8 : isSmall ? 4 : 2, alignsCorners: isPaper, bicubicKernel: .antialiased)))
+        case .corrdiff:
+            // The paper has no such system; at its preset it is as large as a U-Net of its width.
+            let width = isPaper ? 128 : isSmall ? 64 : 8
+            self = .corrdiff(
+                CorrDiff.Configuration(
+                    knowsMeans: true, width: width, blocks: isPaper ? 8 : isSmall ? 5 : 1, folds: isPaper || isSmall ? 3 : 2),
+                DiffusionSettings(network: .unet(UNet.Configuration(width: width, multipliers: [1, 2, 2], heads: 4)), prediction: prediction),
+                RegressionStage(steps: isPaper ? 20_000 : isSmall ? 3000 : 100, learningRate: 2e-3, share: 0.4))
         }
     }
 
     /// That of a model, to train it further.
     /// - Parameter adaptation: of diffusion models.
-    /// - Returns: nil for an autoencoder, of which no file says what it is trained by.
-    init?(_ system: ModelSystem, adaptation: Adaptation) {
+    /// - Throws: `Failure` (`.usage`) for an autoencoder, of which no file says what it is trained by, and for `corrdiff` without a network for the rest.
+    init(finetuning system: ModelSystem, adaptation: Adaptation) throws {
         func settings(_ diffusion: DiffusionDescription) -> DiffusionSettings {
             DiffusionSettings(network: diffusion.network, prediction: diffusion.prediction, adaptation: adaptation)
         }
         switch system {
-        case .autoencoder: return nil
+        case .autoencoder:
+            throw Failure(
+                .usage, "an autoencoder is not fine-tuned on pairs", expected: "a model that super-resolves", found: system.kind.rawValue,
+                remedy: "train it further with `sr train --model vqgan --from`")
         case .latentDiffusion(let diffusion, _, let isResidual): self = .latentDiffusion(settings(diffusion), isResidual: isResidual)
         case .pixelDiffusion(let diffusion, let isResidual): self = .pixelDiffusion(settings(diffusion), isResidual: isResidual)
         case .regression(let network): self = .regression(network)
+        case .corrdiff(let corrdiff, let rest?, _):
+            self = .corrdiff(corrdiff, settings(rest), RegressionStage(steps: 500, learningRate: 3e-4, share: 0.4))
+        case .corrdiff(_, nil, _):
+            throw Failure(
+                .usage, "the model has no network for the rest to be fine-tuned", expected: "a corrdiff model after both stages of training",
+                found: "mean and spread alone", remedy: "give model.safetensors in the folder of the run, not in its folder regression")
         }
     }
 }
@@ -99,11 +128,11 @@ extension TrainingSystem {
     /// - Throws: `DecodingError`, also for a key of another system and for one that is missing.
     init(from container: KeyedDecodingContainer<TrainingConfiguration.CodingKeys>) throws {
         let model = try container.decode(ModelKind.self, forKey: .model)
-        func check(_ parts: Keys..., optional: Keys...) throws {
+        func check(_ parts: [Keys], optional: Keys...) throws {
             try container.check(parts, optional: [.model, .isFinetuning] + optional, of: model)
         }
-        func diffusion() throws -> DiffusionSettings {
-            try check(.network, .prediction, optional: .adaptation)
+        func diffusion(beside parts: Keys...) throws -> DiffusionSettings {
+            try check([.network, .prediction] + parts, optional: .adaptation)
             return DiffusionSettings(
                 network: try container.decode(NetworkConfiguration.self, forKey: .network),
                 prediction: try container.decode(PredictionTarget.self, forKey: .prediction),
@@ -111,14 +140,19 @@ extension TrainingSystem {
         }
         switch model {
         case .vqgan:
-            try check(.autoencoder, .loss)
+            try check([.autoencoder, .loss])
             self = .autoencoder(
                 try container.decode(AutoencoderConfiguration.self, forKey: .autoencoder), try container.decode(AutoencoderLoss.self, forKey: .loss))
         case .ldmResidual, .ldm: self = .latentDiffusion(try diffusion(), isResidual: model.isResidual)
         case .ddpmResidual, .ddpm: self = .pixelDiffusion(try diffusion(), isResidual: model.isResidual)
         case .enhance, .progressive:
-            try check(.regression)
+            try check([.regression])
             self = .regression(try container.regression(forKey: .regression, of: model))
+        case .corrdiff:
+            let rest = try diffusion(beside: .corrdiff, .regressionTraining)
+            self = .corrdiff(
+                try container.decode(CorrDiff.Configuration.self, forKey: .corrdiff), rest,
+                try container.decode(RegressionStage.self, forKey: .regressionTraining))
         }
     }
 
@@ -157,6 +191,14 @@ extension TrainingSystem {
         case .regression(let network):
             try network.check { try check(Keys.regression, $0, $1, $2) }
             try checkCrops(1)
+        case .corrdiff(let corrdiff, let rest, let stage):
+            try corrdiff.check { try check(Keys.corrdiff, $0, $1, $2) }
+            try stage.check { try check(Keys.regressionTraining, $0, $1, $2) }
+            try checkNetwork(rest)
+            if case .paper = rest.network {
+                try check(Keys.network, false, "a unet for corrdiff", "the paper's, whose condition has as many channels as its field")
+            }
+            try checkCrops(CorrDiff.transform.side * rest.network.divisor)
         }
     }
 }

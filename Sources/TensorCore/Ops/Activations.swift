@@ -32,6 +32,12 @@ extension Tensor {
     /// x·Φ(x) with the normal distribution's Φ in its exact form by erf (Hendrycks & Gimpel 2016, equation 1).
     public func gelu() -> Tensor { activation(vector_gelu, gradient: vector_gelu_gradient) }
 
+    /// e^x, for x from −87 to 88 and as at these beyond them.
+    public func exponential() -> Tensor { activation(vector_exponential, gradient: vector_exponential_gradient) }
+
+    /// ln(x). Nothing is recorded, as by ``inverseHyperbolicSine()``.
+    package func logarithm() -> Tensor { elementwise(vector_logarithm) }
+
     /// arcsinh(x). Nothing is recorded: it is for input fields, not for what a network gives.
     package func inverseHyperbolicSine() -> Tensor { elementwise(vector_inverse_hyperbolic_sine) }
 

@@ -55,8 +55,12 @@ void vector_silu(size_t count, const float *x, float *out);
 void vector_silu_gradient(size_t count, const float *x, const float *gradient, float *out);
 void vector_gelu(size_t count, const float *x, float *out);
 void vector_gelu_gradient(size_t count, const float *x, const float *gradient, float *out);
+// e^x, x held to −87 … 88
+void vector_exponential(size_t count, const float *x, float *out);
+void vector_exponential_gradient(size_t count, const float *x, const float *gradient, float *out);
 void vector_absolute(size_t count, const float *x, float *out);
 void vector_absolute_gradient(size_t count, const float *x, const float *gradient, float *out);
+void vector_logarithm(size_t count, const float *x, float *out);
 // arcsinh and sinh, for field normalisation
 void vector_inverse_hyperbolic_sine(size_t count, const float *x, float *out);
 void vector_hyperbolic_sine(size_t count, const float *x, float *out);
