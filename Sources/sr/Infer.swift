@@ -36,7 +36,11 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
     var adapter: String?
 
-    @Option(help: "Samples to draw; from 2 on their mean and standard deviations are written too (10 for uncertainty). 0 for the mean alone that corrdiff has.")
+    @Option(
+        help: """
+            Samples to draw; from 2 on their mean and standard deviations are written too (10 for uncertainty). 0 for the mean alone that corrdiff \
+            has.
+            """)
     var samples = 1
 
     @Flag(help: "Write all samples too, as an extension with a third axis.")

@@ -42,6 +42,7 @@ struct Models: ParsableCommand {
                   input       \(model.input)
                   parameters  \(model.parameterCount)
                   training    \(training.steps) steps of \(training.batchSize) crops, \(training.images) magnetograms, seed \(training.seed)
+                  data        \(model.data)
                   file        \(url.path)
                   SHA-256     \(try sha256(of: url))
                 """)

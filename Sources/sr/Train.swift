@@ -55,7 +55,7 @@ struct Train: ParsableCommand {
             common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], defaults: defaults)
         if let simulate {
             configuration.simulate = simulate.instrument.degradation
-            configuration.corrdiff?.knowsMeans = false
+            configuration.system.setMeansUnknown()
             try configuration.validate()
         }
         for (name, changes) in [("--model", model.map { $0 != configuration.model }), ("--preset", preset.map { $0 != configuration.preset })]

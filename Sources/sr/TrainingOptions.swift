@@ -106,10 +106,11 @@ struct TrainingOptions: ParsableArguments {
         if let steps { (configuration.steps, configuration.epochs) = (steps, nil) }
         if let epochs { (configuration.steps, configuration.epochs) = (nil, epochs) }
         if let regressionSteps {
-            guard configuration.regressionTraining != nil else {
+            guard case .corrdiff(let corrdiff, let rest, var stage) = configuration.system else {
                 throw Failure(.usage, "--regression-steps belongs to corrdiff", found: configuration.model.rawValue, remedy: "leave it out")
             }
-            configuration.regressionTraining?.steps = regressionSteps
+            stage.steps = regressionSteps
+            configuration.system = .corrdiff(corrdiff, rest, stage)
         }
         if let maxHours { configuration.maxHours = maxHours }
         if let batchSize { configuration.batchSize = batchSize }

@@ -204,6 +204,7 @@ import Testing
         if result.status == 66 { return expectRefusal(result, 66, ["no model is bundled"]) }
         #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
         #expect(result.output.contains(/SHA-256 +[0-9a-f]{64}/) && result.output.contains("parameters") && result.output.contains("training"))
+        #expect(result.output.contains(/data +(not told|pixels of .+, SHA-256 [0-9a-f]{64})\n/), "\(result)")
     }
 
     @Test func helpTellsExitStatuses() throws {

@@ -32,7 +32,7 @@ import Testing
             let (model, normalization) = (task.currentModel(), configuration.normalization)
             let autoencoder = try #require(model.autoencoder)
             let perceptualDistance = try PerceptualDistance.bundled()
-            let parameters = model.autoencoderStore.parameters
+            let parameters = model.firstStageStore.parameters
             let expected = valueWithGradient(at: parameters) {
                 let values = normalization.normalize(field)
                 let latents = autoencoder.encode(values)
@@ -46,7 +46,7 @@ import Testing
             }
             let found = try valueWithGradient(at: task.store.parameters) { try task.loss(batch: 0).loss }
             #expect(abs(found.value.item - expected.value.item) < 1e-5 * expected.value.item)
-            for (name, parameter) in zip(model.autoencoderStore.names, parameters) {
+            for (name, parameter) in zip(model.firstStageStore.names, parameters) {
                 guard let gradient = expected.gradients[parameter] else { continue }
                 expectClose(try #require(found.gradients[parameter]), gradient, name, tolerance: 1e-4)
             }

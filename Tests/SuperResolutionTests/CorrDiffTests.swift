@@ -16,13 +16,12 @@ import Testing
     /// A model with random weights that all count.
     private func model(knowsMeans: Bool = true, hasRest: Bool = true) throws -> Model {
         let corrdiff = configuration(knowsMeans: knowsMeans)
-        var description = ModelDescription(kind: .corrdiff, normalization: .weakField, corrdiff: corrdiff, training: Self.training)
-        if hasRest {
-            description.diffusion = DiffusionDescription(
-                network: .unet(try ModelsExample.unet()), schedule: .paper, prediction: .velocity,
-                statistics: LatentStatistics(channels: corrdiff.coefficients, conditionChannels: corrdiff.conditionChannels))
-        }
-        return ModelsExample.model(description)
+        let rest = DiffusionDescription(
+            network: .unet(try ModelsExample.unet()), schedule: .paper, prediction: .velocity,
+            statistics: LatentStatistics(channels: corrdiff.coefficients, conditionChannels: corrdiff.conditionChannels))
+        return ModelsExample.model(
+            ModelDescription(
+                .corrdiff(corrdiff, rest: hasRest ? rest : nil, calibration: nil), normalization: .weakField, training: Self.training))
     }
 
     private func low(width: Int = 24, height: Int = 20) -> Image { TrainingExample.field(width: width, height: height, seed: 21) }
@@ -85,6 +84,20 @@ import Testing
         #expect(null.greatestDifference(from: first) > 1 && null.greatestDifference(from: mean) > 1)
     }
 
+    @Test(arguments: [true, false]) func samplesDoNotDependOnThoseBesideThem(knowsMeans: Bool) throws {
+        for hasRest in [true, false] {
+            let resolver = try SuperResolver(try model(knowsMeans: knowsMeans, hasRest: hasRest))
+            let options = SuperResolver.Options(steps: 2)
+            let low = low()
+            var together: [Image] = []
+            try resolver.superResolve(low, options: options, samples: 0..<3) { together.append($1) }
+            try #require(together.count == 3)
+            for (index, image) in together.enumerated() {
+                #expect(image.pixels == (try resolver.superResolve(low, options: options, sample: index)).pixels)
+            }
+        }
+    }
+
     @Test func missingPixelsStayMissing() throws {
         var low = low(width: 21, height: 18)
         low[3, 4] = .nan
@@ -132,7 +145,7 @@ import Testing
     @Test func noRegionIsInTwoFolds() throws {
         func entry(_ name: String, harp: Int?, width: Int) -> MagnetogramCollection.Entry {
             MagnetogramCollection.Entry(
-                url: URL(fileURLWithPath: "/\(name)"), width: width, height: 10, regions: harp.map { [.harp($0)] } ?? [])
+                url: URL(fileURLWithPath: "/\(name)"), width: width, height: 10, regions: harp.map { [.harp($0)] } ?? [], digest: name)
         }
         let collection = MagnetogramCollection(entries: [
             entry("a", harp: 1, width: 40), entry("b", harp: 2, width: 30), entry("c", harp: 1, width: 40), entry("d", harp: nil, width: 30),
@@ -150,7 +163,7 @@ import Testing
     private func tiny() throws -> TrainingConfiguration {
         var configuration = try TrainingExample.configuration(.corrdiff)
         (configuration.steps, configuration.validateEvery, configuration.saveEvery) = (20, 10, 10)
-        configuration.regressionTraining?.steps = 20
+        configuration.regressionTraining.steps = 20
         configuration.batchSize = 3
         return configuration
     }
@@ -186,10 +199,10 @@ import Testing
             }
             // Each stage is a model: one without a network for the rest, with those of the folds, and one that is ready.
             let (first, model) = (try Model(reading: whole.regression.model), try Model(reading: whole.model))
-            #expect(first.network == nil && first.corrdiff?.configuration.folds == 2 && first.description.calibration == nil)
-            #expect(model.network != nil && model.corrdiff?.configuration.folds == 0 && model.description.calibration != nil)
-            for (name, parameter) in zip(model.autoencoderStore.names, model.autoencoderStore.parameters) {
-                expectSame(parameter.value, try #require(first.autoencoderStore[name]).value, name)
+            #expect(first.diffusion == nil && first.corrdiff?.configuration.folds == 2 && first.description.calibration == nil)
+            #expect(model.diffusion != nil && model.corrdiff?.configuration.folds == 0 && model.description.calibration != nil)
+            for (name, parameter) in zip(model.firstStageStore.names, model.firstStageStore.parameters) {
+                expectSame(parameter.value, try #require(first.firstStageStore[name]).value, name)
             }
             let low = low()
             for model in [first, model] {
@@ -205,8 +218,8 @@ import Testing
             try TrainingExample.writeMaps(3, to: folder)
             var configuration = try tiny()
             configuration.validateEvery = 0
-            configuration.regressionTraining?.steps = 600
-            configuration.corrdiff?.folds = 0
+            configuration.regressionTraining.steps = 600
+            configuration.corrdiff.folds = 0
             configuration.steps = 1
             let run = try TrainingExample.run("run", in: folder)
             #expect(try train(configuration, folder, run) == .finished)
@@ -241,7 +254,7 @@ import Testing
             var configuration = try TrainingConfiguration(finetuning: base, adaptation: Adaptation(rank: 2))
             (configuration.steps, configuration.validateEvery, configuration.saveEvery) = (10, 5, 5)
             (configuration.batchSize, configuration.cropSize, configuration.latentCrops) = (2, 32, 0)
-            configuration.regressionTraining?.steps = 10
+            configuration.regressionTraining.steps = 10
             try configuration.validate()
             let run = try TrainingExample.run("run", in: folder)
             let trainer = try Trainer(configuration, data: data, start: start, logger: .init(label: "test"))
@@ -277,11 +290,11 @@ import Testing
                 return try #require(throws: Failure.self) { try Model(reading: url) }
             }
             for change: (inout ModelDescription) -> Void in [
-                { $0.corrdiff?.width = 0 }, { $0.corrdiff?.width = 1024 }, { $0.corrdiff?.blocks = -1 }, { $0.corrdiff?.folds = 1 },
-                { $0.corrdiff?.unit.floor = 0 }, { $0.corrdiff?.knowsMeans = false },
+                { $0.corrdiff.width = 0 }, { $0.corrdiff.width = 1024 }, { $0.corrdiff.blocks = -1 }, { $0.corrdiff.folds = 1 },
+                { $0.corrdiff.unit.floor = 0 }, { $0.corrdiff.knowsMeans = false },
                 { $0.calibration = SpreadCalibration(strengths: [10, 5], factors: [1, 1]) },
                 { $0.calibration = SpreadCalibration(strengths: [5], factors: [0]) },
-                { $0.diffusion?.statistics.conditionMean = [1] },
+                { $0.diffusion.statistics.conditionMean = [1] },
             ] {
                 let failure = try failure(change)
                 #expect(failure.category == .badData && failure.location?.contains(url.path) == true, "\(failure)")
@@ -294,7 +307,7 @@ import Testing
         configuration.simulate = Instrument.mdi.degradation
         let failure = try #require(throws: Failure.self) { try configuration.validate() }
         #expect(failure.category == .configuration && failure.expected?.contains("knows-means") == true)
-        configuration.corrdiff?.knowsMeans = false
+        configuration.corrdiff.knowsMeans = false
         try configuration.validate()
     }
 }

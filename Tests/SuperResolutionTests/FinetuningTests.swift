@@ -68,7 +68,7 @@ import Testing
                 $0.hasSuffix("to_qkv.weight") || $0.hasSuffix("to_out.weight") || (unfreeze == .bottleneck && $0.hasPrefix("mid_block."))
             }
             #expect(!moved.isEmpty && moved == Set(allowed), "\(moved.symmetricDifference(allowed))")
-            for (own, other) in zip(base.autoencoderStore.parameters, merged.autoencoderStore.parameters) {
+            for (own, other) in zip(base.firstStageStore.parameters, merged.firstStageStore.parameters) {
                 expectSame(own.value, other.value, "autoencoder")
             }
 

@@ -51,7 +51,7 @@ import Testing
 
     private func modelOfThreeSteps() throws -> Model {
         var description = try ModelsExample.description()
-        description.diffusion?.schedule = NoiseSchedule(steps: 3, firstBeta: 0.3, lastBeta: 0.8)
+        description.diffusion.schedule = NoiseSchedule(steps: 3, firstBeta: 0.3, lastBeta: 0.8)
         return ModelsExample.model(description)
     }
 
@@ -76,7 +76,7 @@ import Testing
             let parameter = try #require(model.networkStore[name])
             parameter.value = Tensor(zeros: parameter.value.shape)
         }
-        let diffusion = try #require(model.description.diffusion)
+        let diffusion = model.description.diffusion
         let low = low()
         var options = options
         (options.observation, options.seed) = (nil, 6)
@@ -193,7 +193,7 @@ import Testing
         var description = try ModelsExample.description()
         description.autoencoder = try ModelsExample.decoded(autoencoder)
         let channels = description.autoencoder.compact.latentChannels
-        description.diffusion?.statistics = LatentStatistics(target: Tensor(zeros: [2, channels]), condition: Tensor(zeros: [2, channels]))
+        description.diffusion.statistics = LatentStatistics(target: Tensor(zeros: [2, channels]), condition: Tensor(zeros: [2, channels]))
         let model = Model(description, seed: 14)
         let resolver = try SuperResolver(model)
         for (width, height) in [(70, 45), (64, 64), (33, 90)] {
@@ -227,8 +227,8 @@ import Testing
 
     @Test func paperNetworkInTiles() throws {
         var description = try ModelsExample.description()
-        description.diffusion?.network = .paper(try ModelsExample.paperUNet(width: 4))
-        description.diffusion?.prediction = .noise
+        description.diffusion.network = .paper(try ModelsExample.paperUNet(width: 4))
+        description.diffusion.prediction = .noise
         description.normalization = .paper
         let resolver = try SuperResolver(ModelsExample.model(description))
         let low = low(width: 43, height: 18)
@@ -245,7 +245,7 @@ import Testing
         #expect(tiling == (28, 5))
         var description = try ModelsExample.description()
         description.autoencoder = try ModelsExample.decoded(ModelsExample.autoencoders[4])
-        description.diffusion?.statistics = LatentStatistics(channels: 3)
+        description.diffusion.statistics = LatentStatistics(channels: 3)
         let coarse = try SuperResolver(ModelsExample.model(description)).tiling(options)
         #expect(coarse == (24, 4))
         let regression = try SuperResolver(ModelsExample.newModel(TrainingConfiguration(model: .enhance, preset: .tiny)))

@@ -62,7 +62,7 @@ import Testing
         description.setTiling(cropSize: 128)
         #expect(try tiling() == Tiling(side: 64, overlap: 16))
         description.ownTiling = nil
-        description.diffusion?.network = .paper(try ModelsExample.paperUNet(width: 8))
+        description.diffusion.network = .paper(try ModelsExample.paperUNet(width: 8))
         #expect(try tiling() == Tiling(side: 256, overlap: 64))
         description.setTiling(cropSize: 512)
         #expect(try tiling() == Tiling(side: 128, overlap: 32))

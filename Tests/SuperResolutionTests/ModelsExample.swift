@@ -34,8 +34,12 @@ enum ModelsExample {
 
     static func description(kind: ModelKind = .ldmResidual) throws -> ModelDescription {
         var description: ModelDescription = try decoded(json)
-        description.kind = kind
-        if kind == .vqgan { description.diffusion = nil }
+        switch kind {
+        case .vqgan: description.system = .autoencoder(description.autoencoder)
+        case .ldmResidual, .ldm:
+            description.system = .latentDiffusion(description.diffusion, in: description.autoencoder, isResidual: kind.isResidual)
+        case .ddpmResidual, .ddpm, .enhance, .progressive, .corrdiff: preconditionFailure("there is no example of \(kind)")
+        }
         return description
     }
 
@@ -49,19 +53,25 @@ enum ModelsExample {
 
     static func model(kind: ModelKind = .ldmResidual, seed: UInt64 = 8) throws -> Model { model(try description(kind: kind), seed: seed) }
 
-    /// An autoencoder or a regression network as training begins with it.
+    /// An autoencoder, a regression network, or mean and spread of `corrdiff`, as training begins with it.
     static func newModel(_ configuration: TrainingConfiguration) -> Model {
-        Model(
+        let system: ModelSystem
+        switch configuration.system {
+        case .autoencoder(let autoencoder, _): system = .autoencoder(autoencoder)
+        case .regression(let network): system = .regression(network)
+        case .corrdiff(let corrdiff, _, _): system = .corrdiff(corrdiff, rest: nil, calibration: nil)
+        case .latentDiffusion, .pixelDiffusion: preconditionFailure("training begins with the statistics of the data")
+        }
+        return Model(
             ModelDescription(
-                kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                regression: configuration.regression, corrdiff: configuration.corrdiff, training: TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)),
+                system, normalization: configuration.normalization, training: TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)),
             seed: configuration.seed)
     }
 
     /// With every weight counting.
     static func model(_ description: ModelDescription, seed: UInt64 = 8) -> Model {
         let model = Model(description, seed: seed)
-        for store in [model.autoencoderStore, model.networkStore] { fillZeros(of: store, seed: seed) }
+        for store in [model.firstStageStore, model.networkStore] { fillZeros(of: store, seed: seed) }
         return model
     }
 
@@ -74,11 +84,58 @@ enum ModelsExample {
     }
 }
 
-extension AutoencoderConfiguration? {
+/// Parts that a system is expected to have, to be changed.
+extension ModelDescription {
+    var autoencoder: AutoencoderConfiguration {
+        get {
+            guard let autoencoder = system.autoencoder else { preconditionFailure("\(kind) has no autoencoder") }
+            return autoencoder
+        }
+        set {
+            switch system {
+            case .autoencoder: system = .autoencoder(newValue)
+            case .latentDiffusion(let diffusion, _, let isResidual): system = .latentDiffusion(diffusion, in: newValue, isResidual: isResidual)
+            case .pixelDiffusion, .regression, .corrdiff: preconditionFailure("\(kind) has no autoencoder")
+            }
+        }
+    }
+
+    var diffusion: DiffusionDescription {
+        get {
+            guard let diffusion = system.diffusion else { preconditionFailure("\(kind) does not diffuse") }
+            return diffusion
+        }
+        set {
+            switch system {
+            case .latentDiffusion(_, let autoencoder, let isResidual): system = .latentDiffusion(newValue, in: autoencoder, isResidual: isResidual)
+            case .pixelDiffusion(_, let isResidual): system = .pixelDiffusion(newValue, isResidual: isResidual)
+            case .corrdiff(let corrdiff, _, let calibration): system = .corrdiff(corrdiff, rest: newValue, calibration: calibration)
+            case .autoencoder, .regression: preconditionFailure("\(kind) does not diffuse")
+            }
+        }
+    }
+
+    private var corrdiffParts: (corrdiff: CorrDiff.Configuration, rest: DiffusionDescription?, calibration: SpreadCalibration?) {
+        guard case .corrdiff(let corrdiff, let rest, let calibration) = system else { preconditionFailure("\(kind) has no mean and spread") }
+        return (corrdiff, rest, calibration)
+    }
+
+    var corrdiff: CorrDiff.Configuration {
+        get { corrdiffParts.corrdiff }
+        set { system = .corrdiff(newValue, rest: corrdiffParts.rest, calibration: corrdiffParts.calibration) }
+    }
+
+    var calibration: SpreadCalibration? {
+        get { corrdiffParts.calibration }
+        set { system = .corrdiff(corrdiffParts.corrdiff, rest: corrdiffParts.rest, calibration: newValue) }
+    }
+}
+
+extension AutoencoderConfiguration {
     /// The compact autoencoder that this is expected to be.
     var compact: CompactAutoencoder.Configuration {
         get {
-            guard case .compact(let configuration) = self else { preconditionFailure("\(self as Any) is no compact autoencoder") }
+            guard case .compact(let configuration) = self else { preconditionFailure("\(self) is no compact autoencoder") }
             return configuration
         }
         set { self = .compact(newValue) }

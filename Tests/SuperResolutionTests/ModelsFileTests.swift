@@ -7,7 +7,7 @@ import Testing
 @Suite struct ModelsFileTests {
     private func expectEqual(_ model: Model, _ other: Model) {
         #expect(model.description == other.description)
-        for (store, expected) in [(model.autoencoderStore, other.autoencoderStore), (model.networkStore, other.networkStore)] {
+        for (store, expected) in [(model.firstStageStore, other.firstStageStore), (model.networkStore, other.networkStore)] {
             #expect(store.names == expected.names)
             for (name, pair) in zip(store.names, zip(store.parameters, expected.parameters)) { expectSame(pair.0.value, pair.1.value, name) }
         }
@@ -15,7 +15,7 @@ import Testing
 
     private func writeDescription(_ json: String, of model: Model, to url: URL) throws {
         let tensors =
-            model.autoencoderStore.stateDictionary().map { (name: "autoencoder." + $0.name, tensor: $0.tensor) }
+            model.firstStageStore.stateDictionary().map { (name: "autoencoder." + $0.name, tensor: $0.tensor) }
             + model.networkStore.stateDictionary().map { (name: "unet." + $0.name, tensor: $0.tensor) }
         try writeSafetensors(tensors, metadata: ["sr.model": json], to: url)
     }
@@ -40,7 +40,7 @@ import Testing
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("model.safetensors")
             var description = try ModelsExample.description()
-            description.diffusion?.network = try ModelsExample.decoded(network)
+            description.diffusion.network = try ModelsExample.decoded(network)
             let model = ModelsExample.model(description)
             try model.write(to: url)
             let read = try Model(reading: url)
@@ -64,7 +64,7 @@ import Testing
             try model.write(to: url)
             let read = try Model(reading: url)
             expectEqual(read, model)
-            #expect(read.network == nil && read.networkStore.parameters.isEmpty)
+            #expect(read.diffusion == nil && read.networkStore.parameters.isEmpty)
         }
     }
 
@@ -75,7 +75,7 @@ import Testing
             try model.write(to: url, networkValues: model.networkStore.parameters.map { $0.value * 2 })
             let read = try Model(reading: url)
             for (own, other) in zip(read.networkStore.parameters, model.networkStore.parameters) { expectSame(own.value, other.value * 2, "network") }
-            for (own, other) in zip(read.autoencoderStore.parameters, model.autoencoderStore.parameters) {
+            for (own, other) in zip(read.firstStageStore.parameters, model.firstStageStore.parameters) {
                 expectSame(own.value, other.value, "autoencoder")
             }
         }
@@ -91,7 +91,7 @@ import Testing
             let read = try Model(reading: half)
             #expect(read.description == model.description)
             for (own, other) in zip(
-                read.autoencoderStore.parameters + read.networkStore.parameters, model.autoencoderStore.parameters + model.networkStore.parameters)
+                read.firstStageStore.parameters + read.networkStore.parameters, model.firstStageStore.parameters + model.networkStore.parameters)
             {
                 // Half a unit in the eleventh bit; below 2⁻¹⁴, of the smallest number there is.
                 let isNear = zip(own.value.values, other.value.values).allSatisfy { abs($0 - $1) <= max(abs($1) * 0x1p-11, 0x1p-25) }
@@ -159,6 +159,85 @@ import Testing
         }
     }
 
+    /// Each system has parts of its own, all of them and no others.
+    @Test(arguments: [
+        (#""kind": "ldm-residual""#, #""kind": "vqgan""#, "diffusion: expected none for vqgan, found one"),
+        (#""kind": "ldm-residual""#, #""kind": "ddpm""#, "autoencoder: expected none for ddpm, found one"),
+        (#""kind": "ldm-residual""#, #""kind": "enhance""#, "autoencoder: expected none for enhance, found one"),
+        (#""kind": "ldm-residual""#, #""kind": "corrdiff""#, "autoencoder: expected none for corrdiff, found one"),
+        (#""scale": 4"#, #""scale": 4, "calibration": {}"#, "calibration: expected none for ldm-residual, found one"),
+        (#""autoencoder": {"#, #""codec": {"#, "autoencoder: expected one of its own for ldm-residual, found none"),
+        (#""diffusion": {"#, #""diffuser": {"#, "diffusion: expected one of its own for ldm-residual, found none"),
+        (#""scale": 4"#, #""scale": 4, "regression": {"enhance": {}}"#, "regression: expected none for ldm-residual, found one"),
+    ]) func partsOfAnotherSystem(original: String, replacement: String, found: String) throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            try #require(ModelsExample.json.contains(original))
+            try writeDescription(ModelsExample.json.replacingOccurrences(of: original, with: replacement), of: ModelsExample.model(), to: url)
+            #expect(try failure(reading: url).found == found)
+        }
+    }
+
+    @Test func networkOfTheOtherRegression() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            let model = ModelsExample.newModel(TrainingConfiguration(model: .enhance, preset: .tiny))
+            let text = try json(model.description).replacing(#""kind":"enhance""#, with: #""kind":"progressive""#)
+            try writeDescription(text, of: model, to: url)
+            #expect(try failure(reading: url).found == "regression: expected one of its own for progressive, found enhance")
+        }
+    }
+
+    /// A null is no part, as if its key were not there.
+    @Test func nullIsNoPart() throws {
+        let text = ModelsExample.json.replacing(#""scale": 4"#, with: #""scale": 4, "regression": null"#)
+        #expect(try ModelsExample.decoded(text, as: ModelDescription.self) == ModelsExample.description())
+    }
+
+    /// Descriptions of every system as files have them, key for key.
+    @Test(arguments: ModelKind.allCases) func descriptionThereAndBack(_ kind: ModelKind) throws {
+        func system(_ latents: Int) throws -> String {
+            let channels = Array(repeating: 0.5, count: latents)
+            let statistics = ["condition_deviation", "condition_mean", "target_deviation", "target_mean"].map { #""\#($0)":\#(channels)"# }
+            return #""diffusion":{"network":{"unet":{"heads":4,"multipliers":[1,2],"width":8}},"prediction":"velocity","schedule":"#
+                + #"{"first_beta":0.0001,"last_beta":0.02,"steps":1000},"statistics":{\#(statistics.joined(separator: ","))}},"#
+        }
+        let autoencoder =
+            #""autoencoder":{"codebook_size":0,"decodes_quantized":false,"latent_channels":2,"multipliers":[1,2],"patch":2,"width":8},"#
+        let (before, after) =
+            switch kind {
+            case .vqgan: (autoencoder, "")
+            case .ldmResidual, .ldm: (autoencoder + (try system(2)), "")
+            case .ddpmResidual, .ddpm: (try system(1), "")
+            case .enhance: ("", #""regression":{"enhance":{"aligns_corners":true,"width":2}},"#)
+            case .progressive: ("", #""regression":{"progressive":{"aligns_corners":true,"bicubic_kernel":"antialiased","width":2}},"#)
+            case .corrdiff:
+                (
+                    #""calibration":{"factors":[1,1.5],"strengths":[10,100]},"corrdiff":{"blocks":1,"folds":0,"knows-means":true,"#
+                        + #""unit":{"floor":6,"square":0.5,"variance":0.25},"width":8},"# + (try system(15)), ""
+                )
+            }
+        let text =
+            "{" + before + #""format":1,"kind":"\#(kind.rawValue)","normalization":{"kind":"linear","limit":3000},"program":"0.1","# + after
+            + #""scale":4,"training":{"batch_size":4,"images":3,"seed":7,"steps":12}}"#
+        let description = try ModelsExample.decoded(text.replacing(" ", with: ""), as: ModelDescription.self)
+        #expect(description.kind == kind)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        #expect(try String(decoding: encoder.encode(description), as: UTF8.self) == text.replacing(" ", with: ""))
+    }
+
+    /// The bundled model tells nothing of its data, and what is written of it is what was read, byte for byte.
+    @Test func bundledModel() throws {
+        let url = try BundledModels.superResolution()
+        let text = try #require(SafetensorsFile(reading: url).metadata["sr.model"])
+        let description = try Model(reading: url).description
+        #expect(description.kind == .ldmResidual && description.data == nil)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        #expect(try String(decoding: encoder.encode(description), as: UTF8.self) == text)
+    }
+
     // MARK: - What cannot be built
 
     /// A change of a sound description that makes it unsound.
@@ -169,11 +248,7 @@ import Testing
         init(_ name: String, _ make: @escaping @Sendable (inout ModelDescription) throws -> Void) { (testDescription, self.make) = (name, make) }
 
         init(_ name: String, diffusion make: @escaping @Sendable (inout DiffusionDescription) throws -> Void) {
-            self.init(name) { description in
-                guard var diffusion = description.diffusion else { return }
-                try make(&diffusion)
-                description.diffusion = diffusion
-            }
+            self.init(name) { try make(&$0.diffusion) }
         }
 
         static func unet(_ width: Int, _ multipliers: [Int], heads: Int) -> Flaw {
@@ -198,7 +273,6 @@ import Testing
         }
         + [-1, 0, 65, Int.max].map { channels in Flaw("\(channels) latent channels") { $0.autoencoder.compact.latentChannels = channels } }
         + [Int.min, -1, 1 << 20 + 1, Int.max].map { codes in Flaw("\(codes) codes") { $0.autoencoder.compact.codebookSize = codes } }
-        + [Flaw("no network") { $0.diffusion = nil }, Flaw("a network in an autoencoder") { $0.kind = .vqgan }]
         + [.unet(0, [1, 2], heads: 4), .unet(-8, [1, 2], heads: 4), .unet(1025, [1, 2], heads: 5), .unet(8, [], heads: 4)]
         + [.unet(8, [0], heads: 4), .unet(8, [1, 17], heads: 4), .unet(8, [1, 1, 1, 1, 1, 1, 1], heads: 4)]
         + [.unet(8, [1, 2], heads: 0), .unet(8, [1, 2], heads: -2), .unet(8, [1, 2], heads: 3), .unet(1024, [1], heads: 128)]
@@ -213,6 +287,9 @@ import Testing
             Flaw("condition means of no channel", diffusion: { $0.statistics.conditionMean = [] }),
             Flaw("condition deviations of three channels", diffusion: { $0.statistics.conditionDeviation.removeLast() }),
         ]
+        + [0...0.5, -1...0.5].map { (range: ClosedRange<Double>) in
+            Flaw("pixels of \(range) arcsec") { $0.data = TrainingData(sha256: "", arcsecPerPixel: range) }
+        }
 
     @Test(arguments: flaws) func unsoundDescription(_ flaw: Flaw) throws {
         try withTemporaryFolder { folder in
@@ -252,7 +329,7 @@ import Testing
             try writeDescription(try json(description), of: ModelsExample.model(), to: url)
             #expect(try failure(reading: url).found?.contains("encoder.conv_in.weight has shape [8, 4, 3, 3], not [16, 4, 3, 3]") == true)
             description = try ModelsExample.description()
-            description.diffusion?.network = .unet(try ModelsExample.unet(multipliers: [1, 2]))
+            description.diffusion.network = .unet(try ModelsExample.unet(multipliers: [1, 2]))
             try writeDescription(try json(description), of: ModelsExample.model(), to: url)
             #expect(try failure(reading: url).found?.contains("down_blocks.2.resnets.0.conv1.weight is unexpected") == true)
         }

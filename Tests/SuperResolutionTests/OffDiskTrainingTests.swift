@@ -38,14 +38,13 @@ import Testing
         var configuration = try TrainingExample.configuration(kind)
         (configuration.latentCrops, configuration.batchSize) = (0, 4)
         let collection = try TrainingExample.collection(folder)
-        if let corrdiff = configuration.corrdiff {
-            let model = ModelsExample.newModel(configuration)
-            #expect(model.corrdiff?.configuration == corrdiff)
-            return try CorrDiffRegressionTraining(configuration, model: model, training: collection, validation: collection)
+        if kind == .corrdiff {
+            return try CorrDiffRegressionTraining(
+                configuration, model: ModelsExample.newModel(configuration), training: collection, validation: collection)
         }
-        if let network = configuration.network {
+        if kind.isDiffusion {
             let autoencoder = kind.hasAutoencoder ? try ModelsExample.model(kind: .vqgan) : nil
-            let model = try DiffusionTraining.model(configuration, network: network, autoencoder: autoencoder, training: collection)
+            let model = try DiffusionTraining.model(configuration, autoencoder: autoencoder, training: collection)
             return try DiffusionTraining(configuration, model: model, training: collection, validation: collection)
         }
         let model = ModelsExample.newModel(configuration)

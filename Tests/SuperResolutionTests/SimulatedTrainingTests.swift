@@ -129,9 +129,9 @@ import Testing
                     configuration.seed = seed
                     let collection = try simulated(folder, try #require(configuration.simulate))
                     let model =
-                        try configuration.network.map {
-                            try DiffusionTraining.model(configuration, network: $0, autoencoder: nil, training: collection)
-                        } ?? ModelsExample.newModel(configuration)
+                        kind == .enhance
+                        ? ModelsExample.newModel(configuration)
+                        : try DiffusionTraining.model(configuration, autoencoder: nil, training: collection)
                     let task: any TrainingTask =
                         kind == .enhance
                         ? try RegressionTraining(configuration, model: model, training: collection, validation: nil)

@@ -16,8 +16,8 @@ import Yams
         configuration.learningRate = 3.3e-5
         configuration.schedule = .constant
         configuration.normalization = .paper
-        if model.isDiffusion { configuration.prediction = .noise }
-        if model == .ldmResidual { configuration.network = .paper(try ModelsExample.paperUNet(width: 12)) }
+        if model.isDiffusion { configuration.diffusion.prediction = .noise }
+        if model == .ldmResidual { configuration.diffusion.network = .paper(try ModelsExample.paperUNet(width: 12)) }
         let text = try configuration.yaml()
         #expect(try TrainingConfiguration(yaml: text, at: "config.yaml") == configuration)
         #expect(text.contains("learning-rate: ") && text.contains("schedule: constant"))
@@ -51,7 +51,132 @@ import Yams
         #expect(failure.category == .configuration && failure.location == "some/config.yaml")
     }
 
+    private static let adaptation = "adaptation:\n  rank: 4\n  alpha: 4\n  unfreeze: none\n"
+
+    /// Each system has keys of its own, all of them and no others; adapters may be left out.
+    @Test(arguments: [
+        (ModelKind.ldmResidual, "network", "network:\n  unet:\n    width: 8\n    multipliers:\n    - 1\n    - 2\n    - 2\n    heads: 4\n", ""),
+        (.ldmResidual, "prediction", "prediction: velocity\n", ""), (.ddpm, "prediction", "prediction: velocity\n", "prediction: null\n"),
+        (.vqgan, "autoencoder", "autoencoder:", "codec:"), (.vqgan, "loss", "loss:", "judge:"), (.enhance, "regression", "regression:", "net:"),
+        (.enhance, "regression", "enhance:\n", "progressive:\n    bicubic_kernel: antialiased\n"),
+        (.ddpm, "autoencoder", "model: ddpm", "model: vqgan"), (.vqgan, "autoencoder", "model: vqgan", "model: ldm"),
+        (.progressive, "network", "model: progressive", "model: ldm-residual"), (.enhance, "adaptation", "fine-tuning:", adaptation + "fine-tuning:"),
+        (.vqgan, "adaptation", "fine-tuning:", adaptation + "fine-tuning:"),
+        (.corrdiff, "corrdiff", "corrdiff:\n", "mean:\n"), (.corrdiff, "network", "network:", "net:"),
+        (.corrdiff, "regression-training", "regression-training:", "training:"), (.ldm, "corrdiff", "model: ldm", "model: corrdiff"),
+        (.corrdiff, "corrdiff", "model: corrdiff", "model: ldm"),
+        (.ldm, "regression", "fine-tuning:", "regression:\n  enhance:\n    width: 2\n    aligns_corners: true\nfine-tuning:"),
+    ]) func keysOfAnotherSystem(_ model: ModelKind, key: String, original: String, replacement: String) throws {
+        let text = try TrainingConfiguration(model: model, preset: .tiny).yaml()
+        try #require(text.contains(original), "\(text)")
+        let failure = try #require(throws: Failure.self) {
+            try TrainingConfiguration(yaml: text.replacing(original, with: replacement), at: "some/config.yaml")
+        }
+        #expect(failure.category == .configuration && failure.location == "some/config.yaml")
+        #expect(failure.found?.hasPrefix("\(key): expected ") == true && failure.found?.contains(", found ") == true, "\(failure)")
+        let diffusing = try TrainingConfiguration(model: .ldm, preset: .tiny).yaml().replacing("fine-tuning:", with: Self.adaptation + "fine-tuning:")
+        #expect(try TrainingConfiguration(yaml: diffusing, at: "some/config.yaml").diffusion.adaptation == Adaptation(unfreeze: .none))
+    }
+
+    /// Files are written as they always were, and such files are read.
+    @Test func keysInTheirOrder() throws {
+        let text = """
+            model: ddpm
+            preset: tiny
+            seed: 1
+            steps: 200
+            batch-size: 4
+            crop-size: 64
+            learning-rate: 8e-4
+            warmup: 10
+            schedule: cosine
+            accumulate: 1
+            clip-norm: 1e+0
+            weight-decay: 1e-2
+            betas:
+            - 9e-1
+            - 9.99e-1
+            ema-decay: 9e-1
+            validate-every: 50
+            save-every: 10
+            keep-last: 0
+            patience: 0
+            overfit: 0
+            latent-crops: 0
+            latent-refresh: 20
+            normalization:
+              kind: asinh
+              scale: 1e+2
+              limit: 3e+3
+            network:
+              unet:
+                width: 4
+                multipliers:
+                - 1
+                - 2
+                - 2
+                heads: 4
+            prediction: velocity
+            fine-tuning: true
+            adaptation:
+              rank: 4
+              alpha: 4e+0
+              unfreeze: bottleneck
+
+            """
+        let configuration = try TrainingConfiguration(yaml: text, at: "config.yaml")
+        #expect(try configuration.yaml() == text)
+        var expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
+        (expected.isFinetuning, expected.diffusion.adaptation) = (true, Adaptation())
+        #expect(configuration == expected)
+    }
+
+    /// The end of such a file as a run of `corrdiff` has it.
+    @Test func keysOfCorrdiff() throws {
+        let text = """
+            prediction: velocity
+            corrdiff:
+              knows-means: true
+              width: 8
+              blocks: 1
+              unit:
+                floor: 6e+0
+                variance: 1.50000005960464e-1
+                square: 1.5999999595806e-3
+              folds: 2
+            regression-training:
+              steps: 100
+              learning-rate: 2e-3
+              share: 4e-1
+            fine-tuning: false
+
+            """
+        #expect(try TrainingConfiguration(model: .corrdiff, preset: .tiny).yaml().hasSuffix(text))
+    }
+
     // MARK: - Overlay
+
+    /// A file may name the system that it overlays, single values of its network, and none of another system.
+    @Test func overlaidSystem() throws {
+        let configuration = TrainingConfiguration(model: .ldm, preset: .tiny)
+        func overlaid(_ text: String) throws -> TrainingConfiguration {
+            try configuration.overlaid(with: try #require(try Yams.load(yaml: text) as? [String: Any]), at: "some/file.yaml")
+        }
+        var expected = configuration
+        #expect(try overlaid("{model: ldm, loss: null}") == expected)
+        expected.diffusion.network = .unet(try ModelsExample.unet(width: 16))
+        #expect(try overlaid("{model: ldm, network: {unet: {width: 16}}}") == expected)
+        expected.system = .latentDiffusion(expected.diffusion, isResidual: true)
+        #expect(try overlaid("{model: ldm-residual, network: {unet: {width: 16}}}") == expected)
+        for (text, found) in [
+            ("{loss: {field: 1}}", "loss: expected none for ldm, found one"), ("{model: vqgan}", "autoencoder: expected one of its own for vqgan"),
+            ("{network: null}", "network: expected one of its own for ldm, found none"),
+        ] {
+            let failure = try #require(throws: Failure.self) { try overlaid(text) }
+            #expect(failure.category == .configuration && failure.location == "some/file.yaml")
+            #expect(failure.found?.hasPrefix(found) == true, "\(failure)")
+        }
+    }
 
     @Test func overlayTakesTheFilesEntriesAndKeepsTheRest() throws {
         let configuration = TrainingConfiguration(model: .ldmResidual, preset: .tiny)
@@ -67,7 +192,7 @@ import Yams
         expected.schedule = .constant
         expected.seed = .max
         expected.normalization = .linear(limit: 2000)
-        expected.network = .unet(try ModelsExample.unet(width: 16, multipliers: [1, 3], heads: 2))
+        expected.diffusion.network = .unet(try ModelsExample.unet(width: 16, multipliers: [1, 3], heads: 2))
         #expect(overlaid == expected)
     }
 
@@ -174,22 +299,28 @@ import Yams
         Flaw.all("keep-last", \.keepLast, -1), Flaw.all("patience", \.patience, -1), Flaw.all("overfit", \.overfit, -1, .max),
         Flaw.all("latent-crops", \.latentCrops, -1, 65537), Flaw.all("betas", \.betas, [], [0.9], [0.9, 1], [-0.1, 0.9], [.nan, 0.9]),
         Flaw.all("latent-refresh", \.latentRefresh, 0, -1, .max),
-        Flaw.all("network", \.network, nil), Flaw.all("prediction", \.prediction, nil),
-        Flaw.all("regression", \.regression, .enhance(Enhance.Configuration(width: 2, alignsCorners: true))),
-        Flaw.all("loss", \.loss, .tiny),
-        Flaw.all("adaptation", \.adaptation, Adaptation(rank: -1), Adaptation(rank: 0, unfreeze: .none), Adaptation(alpha: 0)),
+        Flaw.all("adaptation", \.diffusion.adaptation, Adaptation(rank: -1), Adaptation(rank: 0, unfreeze: .none), Adaptation(alpha: 0)),
     ].flatMap(\.self)
 
     static let autoencoderFlaws: [Flaw] = [
-        Flaw.all("autoencoder", \.autoencoder, nil), Flaw.all("autoencoder", \.autoencoder.compact.patch, 0, 3, -1),
+        Flaw.all("autoencoder", \.autoencoder.compact.patch, 0, 3, -1),
         Flaw.all("autoencoder", \.autoencoder.compact.width, 0, -8, .max),
         Flaw.all("autoencoder", \.autoencoder.compact.multipliers, [], [0], [1, 17], [1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
         Flaw.all("autoencoder", \.autoencoder.compact.latentChannels, 0, -4, 17, .max),
         Flaw.all("autoencoder", \.autoencoder.compact.codebookSize, -1, .max),
-        Flaw.all("network", \.network, .paper(PaperUNet.Configuration(width: 8, hasAttention: true))),
     ].flatMap(\.self)
 
-    @Test(arguments: flaws.map { (ModelKind.ldmResidual, $0) } + autoencoderFlaws.map { (.vqgan, $0) })
+    static let corrdiffFlaws: [Flaw] = [
+        Flaw.all("corrdiff", \.corrdiff.width, 0, .max), Flaw.all("corrdiff", \.corrdiff.folds, 1, -1, 17),
+        Flaw.all("regression-training", \.regressionTraining.steps, -1, .max),
+        Flaw.all("regression-training", \.regressionTraining.learningRate, 0, .infinity),
+        Flaw.all("regression-training", \.regressionTraining.share, 0, 1),
+        Flaw.all("network", \.diffusion.network, .paper(PaperUNet.Configuration(width: 8, hasAttention: true))),
+        Flaw.all("crop-size", \.cropSize, 24),
+    ].flatMap(\.self)
+
+    @Test(
+        arguments: flaws.map { (ModelKind.ldmResidual, $0) } + autoencoderFlaws.map { (.vqgan, $0) } + corrdiffFlaws.map { (.corrdiff, $0) })
     func unsoundValues(_ model: ModelKind, _ flaw: Flaw) throws {
         var configuration = TrainingConfiguration(model: model, preset: .tiny)
         flaw.make(&configuration)
@@ -202,7 +333,7 @@ import Yams
     @Test(arguments: [(0, [1, 2], 4), (-8, [1, 2], 4), (8, [], 4), (8, [1, 0], 4), (8, [1, 2], 0), (8, [1, 2], 3)])
     func unsoundNetworks(width: Int, multipliers: [Int], heads: Int) throws {
         var configuration = TrainingConfiguration(model: .ldmResidual, preset: .tiny)
-        configuration.network = .unet(try ModelsExample.unet(width: width, multipliers: multipliers, heads: heads))
+        configuration.diffusion.network = .unet(try ModelsExample.unet(width: width, multipliers: multipliers, heads: heads))
         let failure = try #require(throws: Failure.self) { try configuration.validate() }
         #expect(failure.category == .configuration && failure.problem == "network is not valid")
     }

@@ -102,3 +102,51 @@ final class ScriptedTask: TrainingTask {
         try writeSafetensors(store.stateDictionary(values: values), metadata: ["training": json], to: url)
     }
 }
+
+/// Parts that a system is expected to have, to be changed.
+extension TrainingConfiguration {
+    var diffusion: DiffusionSettings {
+        get {
+            guard let diffusion = system.diffusion else { preconditionFailure("\(model) does not diffuse") }
+            return diffusion
+        }
+        set {
+            switch system {
+            case .latentDiffusion(_, let isResidual): system = .latentDiffusion(newValue, isResidual: isResidual)
+            case .pixelDiffusion(_, let isResidual): system = .pixelDiffusion(newValue, isResidual: isResidual)
+            case .corrdiff(let corrdiff, _, let stage): system = .corrdiff(corrdiff, newValue, stage)
+            case .autoencoder, .regression: preconditionFailure("\(model) does not diffuse")
+            }
+        }
+    }
+
+    private var corrdiffParts: (corrdiff: CorrDiff.Configuration, rest: DiffusionSettings, stage: RegressionStage) {
+        guard case .corrdiff(let corrdiff, let rest, let stage) = system else { preconditionFailure("\(model) has no mean and spread") }
+        return (corrdiff, rest, stage)
+    }
+
+    var corrdiff: CorrDiff.Configuration {
+        get { corrdiffParts.corrdiff }
+        set { system = .corrdiff(newValue, corrdiffParts.rest, corrdiffParts.stage) }
+    }
+
+    var regressionTraining: RegressionStage {
+        get { corrdiffParts.stage }
+        set { system = .corrdiff(corrdiffParts.corrdiff, corrdiffParts.rest, newValue) }
+    }
+
+    private var autoencoding: (autoencoder: AutoencoderConfiguration, loss: AutoencoderLoss) {
+        guard case .autoencoder(let autoencoder, let loss) = system else { preconditionFailure("\(model) is no autoencoder") }
+        return (autoencoder, loss)
+    }
+
+    var autoencoder: AutoencoderConfiguration {
+        get { autoencoding.autoencoder }
+        set { system = .autoencoder(newValue, autoencoding.loss) }
+    }
+
+    var loss: AutoencoderLoss {
+        get { autoencoding.loss }
+        set { system = .autoencoder(autoencoding.autoencoder, newValue) }
+    }
+}

@@ -28,15 +28,17 @@ package final class MagnetogramCollection {
         package let pairScale: Int?
         /// The instrument that this low resolution is of.
         package let pairInstrument: Instrument?
-        /// The side of a pixel, if the header tells.
+        /// The side of a pixel, if the header tells; of a map in degrees, as it appears in the centre of the disk.
         package let arcsecPerPixel: Double?
+        /// The SHA-256 of its pixels, those off the disk as NaN (see ``Image/pixelDigest()``), in a pair followed by that of the low resolution.
+        package let digest: String
 
         package init(
             url: URL, width: Int, height: Int, regions: [Region], pairScale: Int? = nil, pairInstrument: Instrument? = nil,
-            arcsecPerPixel: Double? = nil
+            arcsecPerPixel: Double? = nil, digest: String
         ) {
             (self.url, self.width, self.height, self.regions) = (url, width, height, regions)
-            (self.pairScale, self.pairInstrument, self.arcsecPerPixel) = (pairScale, pairInstrument, arcsecPerPixel)
+            (self.pairScale, self.pairInstrument, self.arcsecPerPixel, self.digest) = (pairScale, pairInstrument, arcsecPerPixel, digest)
         }
     }
 
@@ -71,7 +73,8 @@ package final class MagnetogramCollection {
                 entries.append(
                     Entry(
                         url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale,
-                        pairInstrument: low?.instrument, arcsecPerPixel: map.arcsecPerPixel))
+                        pairInstrument: low?.instrument, arcsecPerPixel: map.arcsecPerPixel,
+                        digest: try map.image.pixelDigest() + (low?.image.pixelDigest() ?? "")))
                 images.append(Fields(high: map.image, low: low?.image))
             } catch let failure as Failure {
                 logger.warning("left out: \(failure)")
@@ -243,6 +246,15 @@ package final class MagnetogramCollection {
             return Image(try fields([crop]))
         }
         return FieldSpectrum(of: squares)
+    }
+
+    /// What a model that is trained on the collection keeps of it.
+    /// - Throws: `Failure` if libcrypto cannot compute a digest.
+    package func trainingData() throws -> TrainingData {
+        let scales = entries.compactMap(\.arcsecPerPixel).sorted()
+        return TrainingData(
+            sha256: try Array(entries.map(\.digest).sorted().joined().utf8).withUnsafeBytes { try sha256(of: $0) },
+            arcsecPerPixel: scales.first.flatMap { first in scales.last.map { first...$0 } })
     }
 
     /// Images of one size as `[images.count, height, width, 1]`, NaN as 0.

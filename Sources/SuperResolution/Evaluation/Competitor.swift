@@ -49,14 +49,15 @@ struct Competitor {
     init(model url: URL, adapter: URL? = nil, options: SuperResolver.Options) throws {
         let model = try Model(reading: url)
         if let adapter { try model.apply(adapter: adapter) }
-        if model.kind == .vqgan {
+        switch model.networks {
+        case .autoencoder:
             guard EvaluationOptions().trim.isMultiple(of: model.factor) else {
                 throw Failure(
                     .badData, "maps cannot be cut for this autoencoder", at: url.path, expected: "a factor that divides \(EvaluationOptions().trim)",
                     found: "\(model.factor)")
             }
             source = .autoencoder(model)
-        } else {
+        case .latentDiffusion, .pixelDiffusion, .regression, .corrdiff:
             let resolver = try SuperResolver(model, at: url.path)
             try resolver.check(options)
             source = .superResolution(resolver)

@@ -57,15 +57,11 @@ public struct SuperResolver {
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
     public init(_ model: Model, at location: String? = nil, restIsNoise: Bool = false) throws {
         self.model = model
-        if restIsNoise, model.corrdiff != nil {
-            method = .whiteNoise
-        } else if let network = model.network, let diffusion = model.description.diffusion {
-            method = .diffusion(network, diffusion)
-        } else if let network = model.regression {
-            method = .regression(network)
-        } else if model.corrdiff != nil {
-            method = .whiteNoise
-        } else {
+        switch (model.networks, model.diffusion) {
+        case (.regression(let network), _): method = .regression(network)
+        case (.corrdiff, _) where restIsNoise, (.corrdiff, nil): method = .whiteNoise
+        case (_, let (network, diffusion)?): method = .diffusion(network, diffusion)
+        case (.autoencoder, nil), (.latentDiffusion, nil), (.pixelDiffusion, nil):
             throw Failure(
                 .badData, "the model cannot super-resolve", at: location, expected: "a diffusion model, Enhance or Progressive",
                 found: "a model of kind \(model.kind.rawValue)",
@@ -74,7 +70,12 @@ public struct SuperResolver {
     }
 
     /// Whether samples differ: those of diffusion models do.
-    public var isProbabilistic: Bool { model.regression == nil }
+    public var isProbabilistic: Bool {
+        switch method {
+        case .diffusion, .whiteNoise: true
+        case .regression: false
+        }
+    }
 
     /// Whether there is a mean that takes no samples: see ``mean(of:options:isCancelled:)``.
     public var hasMean: Bool { model.corrdiff != nil }
@@ -255,7 +256,7 @@ public struct SuperResolver {
         let values = padded.tensor
         if let corrdiff = model.corrdiff {
             guard let estimate = corrdiff.estimateInTiles(values, isCancelled: isCancelled) else { throw Self.interrupted }
-            let factors = model.description.calibration?(estimate.strength)
+            let factors = model.description.system.calibration?(estimate.strength)
             return encoding(estimate.condition) { rest, _ in
                 let deviation = rest * estimate.logSpread.exponential()
                 let coefficients = (estimate.mean + (factors.map { deviation * $0 } ?? deviation)) * estimate.unit

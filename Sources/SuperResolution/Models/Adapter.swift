@@ -46,9 +46,8 @@ extension Model {
         try description.adaptation.check { isSound, expected, found in
             if !isSound { throw Failure(.badData, "the adapter's description is not sound", at: url.path, expected: expected, found: "\(found)") }
         }
-        guard kind.isDiffusion else {
-            throw Failure(.badData, "the model takes no adapter", expected: "a diffusion model", found: kind.rawValue)
-        }
+        // Before the digest, which would tell less.
+        _ = try adaptableNetwork()
         let digest = try weightsDigest()
         guard digest == description.base else {
             throw Failure(
@@ -63,7 +62,7 @@ extension Model {
 
     /// What is adapted together with what of `corrdiff` is trained as a whole.
     func withRegression(_ adapted: ParameterStore) -> ParameterStore {
-        corrdiff == nil ? adapted : ParameterStore(joining: [("corrdiff.", autoencoderStore), ("", adapted)])
+        corrdiff == nil ? adapted : ParameterStore(joining: [("corrdiff.", firstStageStore), ("", adapted)])
     }
 
     /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.

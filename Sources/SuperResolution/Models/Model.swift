@@ -4,17 +4,21 @@ import TensorCore
 
 /// A network with all it takes to use it, in one safetensors file: weights, and in the metadata its ``ModelDescription``.
 public final class Model {
+    /// The networks of a ``ModelSystem``, a case each.
+    package enum Networks {
+        case autoencoder(any Autoencoder)
+        case latentDiffusion(any DenoisingNetwork, in: any Autoencoder)
+        case pixelDiffusion(any DenoisingNetwork)
+        case regression(any RegressionNetwork)
+        /// Without a network for the rest that is white noise.
+        case corrdiff(CorrDiff, rest: (any DenoisingNetwork)?)
+    }
+
     package var description: ModelDescription
-    /// Of latent systems and of autoencoders alone.
-    package let autoencoder: (any Autoencoder)?
-    package let autoencoderStore: ParameterStore
-    /// The denoising network of a diffusion model.
-    package let network: (any DenoisingNetwork)?
-    /// Enhance or Progressive.
-    package let regression: (any RegressionNetwork)?
-    /// Mean and spread; its parameters stand in the first store.
-    package let corrdiff: CorrDiff?
-    /// Of the one or the other.
+    package let networks: Networks
+    /// The weights of what is trained first and stands fixed beside the denoising network: the autoencoder, or mean and spread of `corrdiff`.
+    package let firstStageStore: ParameterStore
+    /// The weights of the network that super-resolves; of `corrdiff`, of that of the rest.
     package let networkStore: ParameterStore
 
     private static let metadataKey = "sr.model"
@@ -23,14 +27,47 @@ public final class Model {
     /// A model with initial weights.
     package init(_ description: ModelDescription, seed: UInt64) {
         self.description = description
-        autoencoderStore = ParameterStore(seed: seed)
-        autoencoder = description.autoencoder?.makeAutoencoder(in: autoencoderStore.root)
-        networkStore = ParameterStore(seed: seed)
-        corrdiff = description.corrdiff.map { [autoencoderStore] in CorrDiff($0, in: autoencoderStore.root) }
-        let channels = autoencoder?.latentChannels ?? description.corrdiff?.coefficients ?? 1
-        network = description.diffusion?.network.makeNetwork(
-            channels: channels, conditionChannels: description.corrdiff?.conditionChannels ?? channels, in: networkStore.root)
-        regression = description.regression?.makeNetwork(in: networkStore.root)
+        (firstStageStore, networkStore) = (ParameterStore(seed: seed), ParameterStore(seed: seed))
+        networks =
+            switch description.system {
+            case .autoencoder(let configuration): .autoencoder(configuration.makeAutoencoder(in: firstStageStore.root))
+            case .latentDiffusion(let diffusion, let configuration, _):
+                .latentDiffusion(
+                    diffusion.network.makeNetwork(channels: configuration.latentChannels, in: networkStore.root),
+                    in: configuration.makeAutoencoder(in: firstStageStore.root))
+            case .pixelDiffusion(let diffusion, _): .pixelDiffusion(diffusion.network.makeNetwork(channels: 1, in: networkStore.root))
+            case .regression(let configuration): .regression(configuration.makeNetwork(in: networkStore.root))
+            case .corrdiff(let configuration, let rest, _):
+                .corrdiff(
+                    CorrDiff(configuration, in: firstStageStore.root),
+                    rest: rest?.network.makeNetwork(
+                        channels: configuration.coefficients, conditionChannels: configuration.conditionChannels, in: networkStore.root))
+            }
+    }
+
+    /// Nil for a model that works on pixels or on their coefficients.
+    package var autoencoder: (any Autoencoder)? {
+        switch networks {
+        case .autoencoder(let autoencoder), .latentDiffusion(_, let autoencoder): autoencoder
+        case .pixelDiffusion, .regression, .corrdiff: nil
+        }
+    }
+
+    /// Mean and spread; nil for another system.
+    package var corrdiff: CorrDiff? {
+        switch networks {
+        case .corrdiff(let corrdiff, _): corrdiff
+        case .autoencoder, .latentDiffusion, .pixelDiffusion, .regression: nil
+        }
+    }
+
+    /// The denoising network with how it is used; nil for a model that does not diffuse.
+    package var diffusion: (network: any DenoisingNetwork, description: DiffusionDescription)? {
+        switch networks {
+        case .latentDiffusion(let network, _), .pixelDiffusion(let network), .corrdiff(_, let network?):
+            description.system.diffusion.map { (network, $0) }
+        case .autoencoder, .regression, .corrdiff(_, nil): nil
+        }
     }
 
     /// Image pixels per latent along each axis; 1 where pixels are worked on themselves.
@@ -46,22 +83,27 @@ public final class Model {
 
     /// The stores of the model's networks with what their names in a file begin with: the name of the network in a model with two of them.
     package var stores: [(prefix: String, store: ParameterStore)] {
-        if corrdiff != nil { return [("corrdiff.", autoencoderStore)] + (network == nil ? [] : [("unet.", networkStore)]) }
-        guard autoencoder != nil, network != nil else { return [("", autoencoder == nil ? networkStore : autoencoderStore)] }
-        return [("autoencoder.", autoencoderStore), ("unet.", networkStore)]
+        switch networks {
+        case .autoencoder: [("", firstStageStore)]
+        case .latentDiffusion: [("autoencoder.", firstStageStore), ("unet.", networkStore)]
+        case .pixelDiffusion, .regression: [("", networkStore)]
+        case .corrdiff(_, let rest): [("corrdiff.", firstStageStore)] + (rest == nil ? [] : [("unet.", networkStore)])
+        }
     }
 
-    /// Which system of the paper it is.
+    /// Which system it is.
     public var kind: ModelKind { description.kind }
     /// HR pixels per LR pixel.
     public var scale: Int { description.scale }
     /// The number of trained values.
-    public var parameterCount: Int { autoencoderStore.count + networkStore.count }
+    public var parameterCount: Int { firstStageStore.count + networkStore.count }
     public var training: TrainingSummary { description.training }
     /// Of the fields that it was trained on, or of fields like those of the bundled model where the file does not tell.
     package var spectrum: FieldSpectrum { description.spectrum ?? .activeRegions }
     /// What it was trained to super-resolve, for people.
     public var input: String { (description.input ?? .blockMeans).description }
+    /// What it was trained on, for people.
+    public var data: String { description.data?.description ?? "not told" }
 
     /// Reads a model file.
     /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
@@ -102,16 +144,16 @@ public final class Model {
 
     /// Writes the model file.
     /// - Parameters:
-    ///   - networkValues, autoencoderValues: in the place of the current weights (averages, say), in the order of the stores' parameters.
+    ///   - networkValues, firstStageValues: in the place of the current weights (averages, say), in the order of the stores' parameters.
     ///   - type: `.float16` halves the file.
     package func write(
-        to url: URL, autoencoderValues: [Tensor]? = nil, networkValues: [Tensor]? = nil, type: SafetensorsFile.ElementType = .float32
+        to url: URL, firstStageValues: [Tensor]? = nil, networkValues: [Tensor]? = nil, type: SafetensorsFile.ElementType = .float32
     ) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
         let tensors = stores.flatMap { prefix, store in
-            store.stateDictionary(values: store === networkStore ? networkValues : autoencoderValues).map {
+            store.stateDictionary(values: store === networkStore ? networkValues : firstStageValues).map {
                 (name: prefix + $0.name, tensor: $0.tensor)
             }
         }
@@ -130,30 +172,27 @@ extension ModelDescription {
         }
         func checkSize(_ count: Int, _ what: String) throws { try check(count <= values, "\(what) that fits in the file's \(values) values", count) }
         try check(scale == 4, "scale 4", scale)
-        try check((autoencoder != nil) == kind.hasAutoencoder, "an autoencoder in an autoencoder or a latent diffusion model alone", kind.rawValue)
-        try check((corrdiff != nil) == (kind == .corrdiff), "mean and spread in corrdiff alone", kind.rawValue)
-        try check(kind == .corrdiff || (diffusion != nil) == kind.isDiffusion, "a diffusion network in a diffusion model alone", kind.rawValue)
-        try check(
-            regression.map { $0.kind == kind } ?? (kind.hasAutoencoder || kind.isDiffusion), "a network of its own kind in Enhance or Progressive",
-            kind.rawValue)
+        let autoencoder = system.autoencoder
         if let autoencoder {
             try autoencoder.check(check)
             let extents = autoencoder.extents
             try checkSize(convolution(extents.width, extents.multipliers), "an autoencoder")
             try checkSize(extents.codebookSize * autoencoder.latentChannels, "a codebook")
         }
-        if let regression {
+        if let regression = system.regression {
             try regression.check(check)
             try checkSize(convolution(regression.width, [32]), "a network")
         }
+        let corrdiff = system.corrdiff
         if let corrdiff {
             try corrdiff.check(check)
             try checkSize(convolution(corrdiff.width, [1]), "a network")
-            try calibration?.check(check)
+            try system.calibration?.check(check)
         }
         try input?.degradation?.check(check)
+        try data?.check(check)
         let channels = autoencoder?.latentChannels ?? corrdiff?.coefficients ?? 1
-        guard let diffusion else { return }
+        guard let diffusion = system.diffusion else { return }
         try diffusion.network.check(check)
         switch diffusion.network {
         case .unet(let unet): try checkSize(convolution(unet.width, unet.multipliers), "a U-Net")

@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import SolarImage
 import TensorCore
 
 /// Which system a model is: one of the paper's, or `corrdiff`.
@@ -27,11 +28,19 @@ package enum NetworkConfiguration: Sendable, Equatable {
     case unet(UNet.Configuration)
     case paper(PaperUNet.Configuration)
 
-    /// - Parameter conditionChannels: of the condition; the paper's U-Net takes as many as the field has.
-    package func makeNetwork(channels: Int, conditionChannels: Int, in scope: Scope) -> any DenoisingNetwork {
+    /// - Parameter conditionChannels: of the condition; as many as the field has if nil, and in the paper's U-Net.
+    package func makeNetwork(channels: Int, conditionChannels: Int? = nil, in scope: Scope) -> any DenoisingNetwork {
         switch self {
         case .unet(let configuration): UNet(configuration, channels: channels, conditionChannels: conditionChannels, in: scope)
         case .paper(let configuration): PaperUNet(configuration, channels: channels, in: scope)
+        }
+    }
+
+    /// ``DenoisingNetwork/divisor`` of its network.
+    var divisor: Int {
+        switch self {
+        case .unet(let configuration): 1 << (configuration.multipliers.count - 1)
+        case .paper: 8
         }
     }
 }
@@ -109,27 +118,21 @@ public struct TrainingSummary: Sendable, Codable, Equatable {
 }
 
 /// Everything about a model but its weights; stands as JSON in the metadata of its file.
-package struct ModelDescription: Sendable, Codable, Equatable {
+package struct ModelDescription: Sendable, Equatable {
     /// The format this program writes. A file of a later one is refused.
     package static let currentFormat = 1
 
     package var format: Int
-    package var kind: ModelKind
+    /// What it consists of.
+    package var system: ModelSystem
     /// HR pixels per LR pixel along each axis.
     package var scale: Int
     package var normalization: FieldNormalization
-    /// Of latent systems and of autoencoders alone.
-    package var autoencoder: AutoencoderConfiguration?
-    package var diffusion: DiffusionDescription?
-    /// Of Enhance and Progressive.
-    package var regression: RegressionNetworkConfiguration?
-    /// Of `corrdiff`: mean and spread. Its rest is white noise where there is no ``diffusion``.
-    package var corrdiff: CorrDiff.Configuration?
-    /// Of `corrdiff`; nil for none.
-    package var calibration: SpreadCalibration?
     /// Of the fields that it was trained on; nil in files of earlier versions.
     package var spectrum: FieldSpectrum?
     package var training: TrainingSummary
+    /// What it was trained on last; nil in files that do not tell.
+    package var data: TrainingData?
     /// The preset that the model was trained by; nil in files that do not tell.
     package var preset: TrainingConfiguration.Preset?
     /// What it is made for; nil for block means of HMI.
@@ -139,18 +142,59 @@ package struct ModelDescription: Sendable, Codable, Equatable {
     /// Version of the program that wrote the file.
     package var program: String
 
-    private enum CodingKeys: String, CodingKey {
-        case format, kind, scale, normalization, autoencoder, diffusion, regression, corrdiff, calibration, spectrum, training, preset, input, program
-        case ownTiling = "tiling"
-    }
+    package var kind: ModelKind { system.kind }
 
     package init(
-        kind: ModelKind, normalization: FieldNormalization, autoencoder: AutoencoderConfiguration? = nil, diffusion: DiffusionDescription? = nil,
-        regression: RegressionNetworkConfiguration? = nil, corrdiff: CorrDiff.Configuration? = nil, spectrum: FieldSpectrum? = nil, training: TrainingSummary,
+        _ system: ModelSystem, normalization: FieldNormalization, spectrum: FieldSpectrum? = nil, training: TrainingSummary,
         preset: TrainingConfiguration.Preset? = nil
     ) {
         (format, program, scale) = (Self.currentFormat, programVersion, 4)
-        (self.kind, self.normalization, self.spectrum, self.training, self.preset) = (kind, normalization, spectrum, training, preset)
-        (self.autoencoder, self.diffusion, self.regression, self.corrdiff) = (autoencoder, diffusion, regression, corrdiff)
+        (self.system, self.normalization, self.spectrum, self.training, self.preset) = (system, normalization, spectrum, training, preset)
+    }
+}
+
+extension ModelDescription {
+    /// What the user of the model should know of an input: see ``ModelInput/remarks(on:by:trainedFor:isGainGiven:)``.
+    package func remarks(on map: Magnetogram, by model: String, isGainGiven: Bool) -> [String] {
+        let scales = data?.arcsecPerPixel.map { $0.lowerBound * Double(scale)...$0.upperBound * Double(scale) }
+        return (input ?? .blockMeans).remarks(on: map, by: model, trainedFor: scales, isGainGiven: isGainGiven)
+    }
+}
+
+/// The keys of the system stand among the others.
+extension ModelDescription: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case format, scale, normalization, spectrum, training, data, preset, input, program
+        case ownTiling = "tiling"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        format = try container.decode(Int.self, forKey: .format)
+        system = try ModelSystem(from: decoder)
+        scale = try container.decode(Int.self, forKey: .scale)
+        normalization = try container.decode(FieldNormalization.self, forKey: .normalization)
+        spectrum = try container.decodeIfPresent(FieldSpectrum.self, forKey: .spectrum)
+        training = try container.decode(TrainingSummary.self, forKey: .training)
+        data = try container.decodeIfPresent(TrainingData.self, forKey: .data)
+        preset = try container.decodeIfPresent(TrainingConfiguration.Preset.self, forKey: .preset)
+        input = try container.decodeIfPresent(ModelInput.self, forKey: .input)
+        ownTiling = try container.decodeIfPresent(Tiling.self, forKey: .ownTiling)
+        program = try container.decode(String.self, forKey: .program)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(format, forKey: .format)
+        try system.encode(to: encoder)
+        try container.encode(scale, forKey: .scale)
+        try container.encode(normalization, forKey: .normalization)
+        try container.encodeIfPresent(spectrum, forKey: .spectrum)
+        try container.encode(training, forKey: .training)
+        try container.encodeIfPresent(data, forKey: .data)
+        try container.encodeIfPresent(preset, forKey: .preset)
+        try container.encodeIfPresent(input, forKey: .input)
+        try container.encodeIfPresent(ownTiling, forKey: .ownTiling)
+        try container.encode(program, forKey: .program)
     }
 }

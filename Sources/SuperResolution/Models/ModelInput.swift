@@ -34,8 +34,9 @@ extension ModelInput {
     /// - Parameters:
     ///   - map: as the file has it.
     ///   - model: the name of its file.
+    ///   - scales: arcsec per LR pixel of what it was trained on; nil if its file does not tell.
     ///   - isGainGiven: whether the user says what the input is divided by.
-    func remarks(on map: Magnetogram, by model: String, isGainGiven: Bool) -> [String] {
+    func remarks(on map: Magnetogram, by model: String, trainedFor scales: ClosedRange<Double>?, isGainGiven: Bool) -> [String] {
         let (own, conditions) = (Instrument(name: instrument), map.conditions)
         let titles = (own?.title ?? instrument, map.instrument.title ?? "an unknown instrument")
         var remarks: [String] = []
@@ -48,12 +49,17 @@ extension ModelInput {
             let noise = conditions.noise / conditions.gain, width = conditions.psf.width
             if !degradation.noise.contains(noise) || !degradation.width.contains(width) {
                 remarks.append(
-                    String(
-                        format:
-                            "the model \(model) was trained for a blur of %g to %g arcsec and noise of %g to %g G, the input has %g arcsec and %.3g G",
-                        degradation.width.lowerBound, degradation.width.upperBound, degradation.noise.lowerBound, degradation.noise.upperBound, width,
-                        noise))
+                    "the model \(model) was trained for "
+                        + String(
+                            format: "a blur of %g to %g arcsec and noise of %g to %g G, the input has %g arcsec and %.3g G",
+                            degradation.width.lowerBound, degradation.width.upperBound, degradation.noise.lowerBound, degradation.noise.upperBound,
+                            width, noise))
             }
+        }
+        if let scales, let scale = map.arcsecPerPixel, !(0.9 * scales.lowerBound...1.1 * scales.upperBound).contains(scale) {
+            remarks.append(
+                "the model \(model) was trained for pixels of \(scales.text("%.3g")) arcsec, the input's are of \(String(format: "%.2g", scale)) arcsec"
+            )
         }
         if let doubt = conditions.gainDoubt, map.instrument.isOther, !isGainGiven {
             let level = conditions.level.map { " of level \($0)" } ?? ""

@@ -13,15 +13,15 @@ extension ModelDescription {
     /// as the crops of training, of which such a network makes other statistics at any other size; local networks take any.
     package var tiling: Tiling {
         if let ownTiling { return ownTiling }
-        if regression != nil { return Tiling(side: 256, overlap: 32) }
-        if case .paper = diffusion?.network { return Tiling(side: 256, overlap: 64) }
+        if case .regression = system { return Tiling(side: 256, overlap: 32) }
+        if case .paper = system.diffusion?.network { return Tiling(side: 256, overlap: 64) }
         return Tiling(side: 64, overlap: 16)
     }
 
     /// Takes down the tiles that crops of training stand for.
     /// - Parameter cropSize: side of the crops in HR pixels.
     package mutating func setTiling(cropSize: Int) {
-        guard case .paper = diffusion?.network else { return ownTiling = tiling }
+        guard case .paper = system.diffusion?.network else { return ownTiling = tiling }
         let side = max(16, cropSize / scale)
         ownTiling = Tiling(side: side, overlap: side / 4)
     }

@@ -12,10 +12,10 @@ extension Model {
             let firstStage = try FirstStageImport(weights)
             let model = Model(
                 ModelDescription(
-                    kind: .vqgan, normalization: normalization, autoencoder: .firstStage(firstStage.configuration),
+                    .autoencoder(.firstStage(firstStage.configuration)), normalization: normalization,
                     training: TrainingSummary(steps: 0, batchSize: 0, seed: 0, images: 0)),
                 seed: 0)
-            try firstStage.load(weights, into: model.autoencoderStore)
+            try firstStage.load(weights, into: model.firstStageStore)
             return model
         }
         let model = try Model(reading: file)

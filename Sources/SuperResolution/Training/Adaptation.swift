@@ -33,9 +33,9 @@ extension Model {
     /// Gives the network of a diffusion model adapters.
     /// - Parameter seed: of their initial values, which change nothing.
     /// - Returns: what is to be trained: the adapters, and the unfrozen weights of the network.
-    /// - Throws: `Failure` (`.usage`) if that is nothing: a network on pixels may have no attention.
+    /// - Throws: `Failure`: `.badData` if it is no diffusion model, `.usage` if nothing is to be trained: a network on pixels may have no attention.
     package func adapt(_ adaptation: Adaptation, seed: UInt64) throws -> ParameterStore {
-        guard let network = description.diffusion?.network else { return networkStore }
+        let network = try adaptableNetwork()
         let adapters =
             adaptation.rank == 0
             ? ParameterStore()
@@ -54,5 +54,14 @@ extension Model {
             throw Failure(.usage, "nothing of the network is adapted: it has no attention", remedy: "add --unfreeze bottleneck or --unfreeze all")
         }
         return trained
+    }
+
+    /// The network that adapters belong in.
+    /// - Throws: `Failure` (`.badData`) if there is none.
+    func adaptableNetwork() throws -> NetworkConfiguration {
+        guard let network = description.system.diffusion?.network else {
+            throw Failure(.badData, "the model takes no adapter", expected: "a diffusion model", found: kind.rawValue)
+        }
+        return network
     }
 }

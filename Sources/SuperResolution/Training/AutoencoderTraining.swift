@@ -29,7 +29,7 @@ package final class AutoencoderTraining: TrainingTask {
 
     /// - Throws: `Failure` if the model has no autoencoder or the weights of LPIPS are missing.
     package init(_ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?) throws {
-        guard let autoencoder = model.autoencoder, let weights = configuration.loss else {
+        guard case .autoencoder(let autoencoder) = model.networks, case .autoencoder(_, let weights) = configuration.system else {
             throw Failure(.badData, "the model is no autoencoder", expected: ModelKind.vqgan.rawValue, found: model.kind.rawValue)
         }
         (self.configuration, self.model, self.autoencoder, self.weights) = (configuration, model, autoencoder, weights)
@@ -39,7 +39,7 @@ package final class AutoencoderTraining: TrainingTask {
             store: own,
             discriminator: weights.adversarial > 0 ? PatchDiscriminator(weights.discriminator, in: own.root / "discriminator") : nil,
             usage: autoencoder.codebook.map { own.root.buffer("code_usage", Tensor(zeros: [$0.value.shape[0]])) })
-        store = ParameterStore(joining: [("", model.autoencoderStore), ("", own)])
+        store = ParameterStore(joining: [("", model.firstStageStore), ("", own)])
         perceptualDistance = weights.perceptual > 0 ? try PerceptualDistance.bundled() : nil
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
@@ -183,7 +183,7 @@ package final class AutoencoderTraining: TrainingTask {
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
         // The autoencoder's parameters come first.
-        try model.write(to: url, autoencoderValues: Array(values.prefix(model.autoencoderStore.parameters.count)))
+        try model.write(to: url, firstStageValues: Array(values.prefix(model.firstStageStore.parameters.count)))
     }
 }
 

@@ -17,7 +17,7 @@ package final class CorrDiffRegressionTraining: TrainingTask {
     private let fixedCrops: [MagnetogramCollection.Crop]
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
-    package var store: ParameterStore { model.autoencoderStore }
+    package var store: ParameterStore { model.firstStageStore }
     package var imageCount: Int { collection.entries.count }
 
     /// Training of a model as it is.
@@ -46,7 +46,9 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         if let folds {
             var unseen = [Tensor?](repeating: nil, count: crops.count)
             for fold in 0..<corrdiff.configuration.folds {
-                let (inside, outside) = (crops.indices.filter { folds[crops[$0].file] == fold }, crops.indices.filter { folds[crops[$0].file] != fold })
+                let (inside, outside) = (
+                    crops.indices.filter { folds[crops[$0].file] == fold }, crops.indices.filter { folds[crops[$0].file] != fold }
+                )
                 if !outside.isEmpty {
                     let mean = corrdiff.mean(sample.estimate.features.samples(outside), fold: fold)
                     means = means + Self.huber(mean - sample.target.samples(outside)).mean(weightedBy: sample.known?.samples(outside))
@@ -89,7 +91,7 @@ package final class CorrDiffRegressionTraining: TrainingTask {
 
     package func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         model.description.training = training
-        try model.write(to: url, autoencoderValues: values)
+        try model.write(to: url, firstStageValues: values)
     }
 }
 

@@ -10,7 +10,7 @@ import TensorCore
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
 package final class DiffusionTraining: TrainingTask {
     /// `[crops, height, width, channels]`; the weights `[crops, height, width, 1]` are the shares of pixels with data under each latent, nil if all are 1.
-    fileprivate typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
+    typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
 
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -19,8 +19,8 @@ package final class DiffusionTraining: TrainingTask {
     private let network: any DenoisingNetwork
     private let alphas: [Double]
     private let fixedCrops: [MagnetogramCollection.Crop]
-    /// Of a model that is fine-tuned: its digest before.
-    private let base: String?
+    /// Of a model that is fine-tuned: what is adapted, and its digest before.
+    private let adapted: (adaptation: Adaptation, base: String)?
     private let validationCollection: MagnetogramCollection?
     /// Of `corrdiff` before it is ready: which network has not seen an entry of the collection.
     private let folds: [Int]?
@@ -34,44 +34,6 @@ package final class DiffusionTraining: TrainingTask {
     package let store: ParameterStore
     package var imageCount: Int { collection.entries.count }
 
-    /// A model with initial weights and the statistics of the data.
-    /// - Parameter autoencoder: for latent systems, a trained `vqgan` model; its architecture and normalisation take the place of the configuration's.
-    package static func model(
-        _ configuration: TrainingConfiguration, network: NetworkConfiguration, autoencoder: Model?, training: MagnetogramCollection
-    ) throws -> Model {
-        let model = Model(
-            ModelDescription(
-                kind: configuration.model, normalization: autoencoder?.description.normalization ?? configuration.normalization,
-                autoencoder: autoencoder?.description.autoencoder,
-                diffusion: DiffusionDescription(
-                    network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
-                    statistics: LatentStatistics(channels: autoencoder?.latentChannels ?? 1)),
-                spectrum: try training.spectrum(seed: configuration.seed),
-                training: TrainingSummary(
-                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
-                preset: configuration.preset),
-            seed: configuration.seed)
-        if let autoencoder { model.autoencoderStore.copyValues(of: autoencoder.autoencoderStore) }
-        try model.measureStatistics(training, seed: configuration.seed)
-        return model
-    }
-
-    /// A `corrdiff` model whose mean and spread are trained, with a denoising network for the rest and the statistics of the data.
-    package static func model(
-        _ configuration: TrainingConfiguration, network: NetworkConfiguration, regression: Model, _ corrdiff: CorrDiff.Configuration,
-        training: MagnetogramCollection
-    ) throws -> Model {
-        var description = regression.description
-        description.diffusion = DiffusionDescription(
-            network: network, schedule: .paper, prediction: configuration.prediction ?? .velocity,
-            statistics: LatentStatistics(channels: corrdiff.coefficients, conditionChannels: corrdiff.conditionChannels))
-        description.calibration = nil
-        let model = Model(description, seed: configuration.seed)
-        model.autoencoderStore.copyValues(of: regression.autoencoderStore)
-        try model.measureStatistics(training, seed: configuration.seed)
-        return model
-    }
-
     /// Training of a model as it is.
     /// - Parameters:
     ///   - store: the parameters to train; nil for the network's.
@@ -80,7 +42,7 @@ package final class DiffusionTraining: TrainingTask {
         _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, base: String? = nil, training: MagnetogramCollection,
         validation: MagnetogramCollection?
     ) throws {
-        guard let network = model.network, let diffusion = model.description.diffusion else {
+        guard let (network, diffusion) = model.diffusion else {
             throw Failure(.badData, "the model is no diffusion model", expected: "a diffusion model", found: model.kind.rawValue)
         }
         let unit = max(model.scale, model.factor * network.divisor)
@@ -96,7 +58,7 @@ package final class DiffusionTraining: TrainingTask {
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
         folds = model.corrdiff.flatMap { training.folds($0.configuration.folds) }
-        self.base = configuration.adaptation == nil ? nil : try base ?? model.weightsDigest()
+        adapted = try configuration.system.diffusion?.adaptation.map { ($0, try base ?? model.weightsDigest()) }
     }
 
     /// The model being trained, with the weights as they are.
@@ -152,7 +114,7 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
-        guard let adaptation = configuration.adaptation, let base else { return }
+        guard let (adaptation, base) = adapted else { return }
         try store.withValues(values) {
             try Adapter(adaptation, store: model.withRegression(store), training: training, base: base).write(to: url)
         }
@@ -208,7 +170,7 @@ package final class DiffusionTraining: TrainingTask {
         return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition), raw.weights)
     }
 
-    fileprivate static func encode(
+    static func encode(
         _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model, folds: [Int]?
     ) throws -> Latents {
         if let corrdiff = model.corrdiff { return try encode(crops, of: collection, by: corrdiff, folds: folds) }
@@ -249,30 +211,6 @@ package final class DiffusionTraining: TrainingTask {
     private static func joined(_ targets: [Tensor], _ conditions: [Tensor], _ weights: [Tensor?]) -> Latents {
         let all = weights.contains { $0 != nil } ? zip(weights, targets).map { $0 ?? Tensor(repeating: 1, shape: $1.shape.dropLast() + [1]) } : []
         return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), all.isEmpty ? nil : concatenate(all, axis: 0))
-    }
-}
-
-extension Model {
-    /// A `corrdiff` model without the networks that training alone needs, its denoising network without values; nil if it has none of them.
-    package func withoutFolds() -> Model? {
-        guard corrdiff?.configuration.folds ?? 0 > 0 else { return nil }
-        var description = description
-        description.corrdiff?.folds = 0
-        let result = Model(description, seed: 0)
-        for (name, parameter) in zip(result.autoencoderStore.names, result.autoencoderStore.parameters) {
-            if let own = autoencoderStore[name] { parameter.value = own.value }
-        }
-        return result
-    }
-
-    /// Sets the statistics of what is diffused, measured.
-    fileprivate func measureStatistics(_ training: MagnetogramCollection, seed: UInt64) throws {
-        var random = Random(seed: seed, name: "latent statistics")
-        // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
-        let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
-        let raw = try DiffusionTraining.encode(
-            crops, of: training, by: self, folds: corrdiff.flatMap { training.folds($0.configuration.folds) })
-        description.diffusion?.statistics = LatentStatistics(target: raw.target, condition: raw.condition)
     }
 }
 

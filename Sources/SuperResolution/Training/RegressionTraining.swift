@@ -19,8 +19,8 @@ package final class RegressionTraining: TrainingTask {
     package init(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
     ) throws {
-        guard let network = model.regression else {
-            throw Failure(.badData, "the model gives its result by diffusion", expected: "Enhance or Progressive", found: model.kind.rawValue)
+        guard case .regression(let network) = model.networks else {
+            throw Failure(.badData, "the model does not give its result at once", expected: "Enhance or Progressive", found: model.kind.rawValue)
         }
         (self.configuration, self.model, self.network) = (configuration, model, network)
         collection = training

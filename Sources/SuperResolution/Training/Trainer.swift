@@ -5,16 +5,16 @@ import TensorCore
 
 /// Trains a model on a folder of magnetograms.
 public struct Trainer {
-    private let configuration: TrainingConfiguration
-    private let model: Model
-    private let task: any TrainingTask
+    let configuration: TrainingConfiguration
+    let model: Model
+    let task: any TrainingTask
     /// Of a `corrdiff` model that is fine-tuned: its digest before.
-    private let base: String?
-    private let training: MagnetogramCollection
-    private let validation: MagnetogramCollection?
+    let base: String?
+    let training: MagnetogramCollection
+    let validation: MagnetogramCollection?
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
-    private let startsAnew: Bool
+    let startsAnew: Bool
 
     /// Reads the data and builds the network.
     ///
@@ -31,13 +31,14 @@ public struct Trainer {
             for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
         }
         // What stands beside a crop is no plain block mean.
-        if training.entries.contains(where: { $0.pairScale != nil }) { configuration.corrdiff?.knowsMeans = false }
+        if training.entries.contains(where: { $0.pairScale != nil }) { configuration.system.setMeansUnknown() }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
+        model.description.data = try training.trainingData()
         if model.kind != .vqgan {
             model.description.input = Self.input(configuration, training)
             if model.description.ownTiling == nil { model.description.setTiling(cropSize: configuration.cropSize) }
         }
-        startsAnew = start == nil && model.network == nil
+        startsAnew = start == nil && model.diffusion == nil
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
@@ -47,25 +48,6 @@ public struct Trainer {
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
         }
-    }
-
-    /// Training of the rest of a `corrdiff` model after mean and spread.
-    private init(after first: Trainer, regression: Model) throws {
-        (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
-        base = first.base
-        if let adaptation = configuration.adaptation, first.model.network != nil {
-            model = first.model
-            model.autoencoderStore.copyValues(of: regression.autoencoderStore)
-            let store = try model.adapt(adaptation, seed: configuration.seed)
-            task = try DiffusionTraining(
-                configuration, model: model, store: store, base: base, training: training, validation: validation)
-            return
-        }
-        guard let network = configuration.network, let corrdiff = regression.description.corrdiff else {
-            throw Failure(.badData, "the model has no mean and spread", expected: ModelKind.corrdiff.rawValue, found: regression.kind.rawValue)
-        }
-        model = try DiffusionTraining.model(configuration, network: network, regression: regression, corrdiff, training: training)
-        task = try DiffusionTraining(configuration, model: model, training: training, validation: validation)
     }
 
     private static func model(
@@ -83,27 +65,42 @@ public struct Trainer {
             }
             return model
         }
-        if let start, configuration.model == .vqgan { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
         let model: Model
-        if let network = configuration.network, configuration.corrdiff == nil {
+        switch configuration.system {
+        case .autoencoder(let configured, _):
+            if let start { return try Model.autoencoder(reading: start, normalization: configuration.normalization) }
+            model = try Self.newModel(configuration, .autoencoder(configured), autoencoder: autoencoder, training: training)
+        case .regression(let network):
+            model = try Self.newModel(configuration, .regression(network), autoencoder: autoencoder, training: training)
+        case .corrdiff(let corrdiff, _, _):
+            model = try Self.newModel(
+                configuration, .corrdiff(corrdiff, rest: nil, calibration: nil), autoencoder: autoencoder, training: training)
+        case .latentDiffusion:
             model = try DiffusionTraining.model(
-                configuration, network: network, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
-        } else {
-            guard autoencoder == nil else {
-                throw Failure(
-                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) has no use for one", remedy: "leave --autoencoder out")
-            }
-            model = Model(
-                ModelDescription(
-                    kind: configuration.model, normalization: configuration.normalization, autoencoder: configuration.autoencoder,
-                    regression: configuration.regression, corrdiff: configuration.corrdiff, spectrum: try training.spectrum(seed: configuration.seed),
-                    training: TrainingSummary(
-                        steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
-                    preset: configuration.preset),
-                seed: configuration.seed)
+                configuration, autoencoder: try Self.autoencoder(configuration, autoencoder), training: training)
+        case .pixelDiffusion:
+            try Self.refuse(autoencoder, "\(configuration.model.rawValue) works on pixels")
+            model = try DiffusionTraining.model(configuration, autoencoder: nil, training: training)
         }
         if let start { try model.loadNetwork(start) }
         return model
+    }
+
+    private static func newModel(
+        _ configuration: TrainingConfiguration, _ system: ModelSystem, autoencoder: URL?, training: MagnetogramCollection
+    ) throws -> Model {
+        try refuse(autoencoder, "\(configuration.model.rawValue) has no use for one")
+        return Model(
+            ModelDescription(
+                system, normalization: configuration.normalization, spectrum: try training.spectrum(seed: configuration.seed),
+                training: TrainingSummary(
+                    steps: 0, batchSize: configuration.batchSize, seed: configuration.seed, images: training.entries.count),
+                preset: configuration.preset),
+            seed: configuration.seed)
+    }
+
+    private static func refuse(_ autoencoder: URL?, _ reason: String) throws {
+        guard autoencoder == nil else { throw Failure(.usage, "an autoencoder is given, but \(reason)", remedy: "leave --autoencoder out") }
     }
 
     /// What the data make of the model.
@@ -112,15 +109,8 @@ public struct Trainer {
         return training.entries.lazy.compactMap(\.pairInstrument).first.map { ModelInput(instrument: $0.name) }
     }
 
-    /// The autoencoder of a latent system; nil for a system on pixels.
-    private static func autoencoder(_ configuration: TrainingConfiguration, _ file: URL?) throws -> Model? {
-        guard configuration.model.hasAutoencoder else {
-            guard file == nil else {
-                throw Failure(
-                    .usage, "an autoencoder is given, but \(configuration.model.rawValue) works on pixels", remedy: "leave --autoencoder out")
-            }
-            return nil
-        }
+    /// The autoencoder of a latent system.
+    private static func autoencoder(_ configuration: TrainingConfiguration, _ file: URL?) throws -> Model {
         if let file { return try Model.autoencoder(reading: file, normalization: configuration.normalization) }
         guard configuration.preset != .paper else {
             throw Failure(
@@ -133,17 +123,28 @@ public struct Trainer {
     private static func task(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
     ) throws -> any TrainingTask {
-        if model.network != nil, model.corrdiff == nil || !configuration.isFinetuning {
-            let store = try configuration.adaptation.map { try model.adapt($0, seed: configuration.seed) }
-            return try DiffusionTraining(configuration, model: model, store: store, training: training, validation: validation)
-        }
-        if model.corrdiff != nil {
+        switch configuration.system {
+        case .autoencoder: return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
+        case .latentDiffusion, .pixelDiffusion:
+            return try diffusionTask(configuration, model: model, training: training, validation: validation)
+        case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
+        case .corrdiff(_, _, let stage):
+            // A model with both goes on with its rest, unless it is fine-tuned, to data that mean and spread have not seen either.
+            if model.diffusion != nil, !configuration.isFinetuning {
+                return try diffusionTask(configuration, model: model, training: training, validation: validation)
+            }
             return try CorrDiffRegressionTraining(
-                configuration.regressionTraining.map { configuration.ofRegressionStage($0) } ?? configuration, model: model, training: training,
-                validation: validation)
+                configuration.ofRegressionStage(stage), model: model, training: training, validation: validation)
         }
-        if model.regression != nil { return try RegressionTraining(configuration, model: model, training: training, validation: validation) }
-        return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
+    }
+
+    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:)``.
+    static func diffusionTask(
+        _ configuration: TrainingConfiguration, model: Model, base: String? = nil, training: MagnetogramCollection,
+        validation: MagnetogramCollection?
+    ) throws -> DiffusionTraining {
+        let store = try configuration.system.diffusion?.adaptation.map { try model.adapt($0, seed: configuration.seed) }
+        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation)
     }
 
     private static func collections(
@@ -168,7 +169,7 @@ public struct Trainer {
     }
 
     /// Of what is diffused; nil for a model that does not diffuse.
-    package var statistics: LatentStatistics? { model.description.diffusion?.statistics }
+    package var statistics: LatentStatistics? { model.diffusion?.description.statistics }
 
     /// One line: what is trained on how much.
     public var summary: String {
@@ -177,35 +178,8 @@ public struct Trainer {
 
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        guard model.corrdiff != nil else {
-            return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
-        }
-        guard task is CorrDiffRegressionTraining else { return try runRest(folder, report: report, shouldStop: shouldStop) }
-        var regression = model
-        if let stage = configuration.regressionTraining, stage.steps > 0 {
-            try folder.regression.create()
-            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression)
-            let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
-            guard outcome != .interrupted else { return outcome }
-            regression = try Model(reading: folder.regression.model)
-        }
-        let next = try Trainer(after: self, regression: regression)
-        // What a model was before it is fine-tuned is kept already.
-        if !configuration.isFinetuning { try next.keepStart(in: folder) }
-        return try next.runRest(folder, report: report, shouldStop: shouldStop)
-    }
-
-    /// Trains the rest of a `corrdiff` model, and calibrates it on what is kept for validation.
-    private func runRest(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        var configuration = configuration
-        if let stage = configuration.regressionTraining { configuration.maxHours = configuration.maxHours.map { $0 * (1 - stage.share) } }
-        let outcome = try TrainingLoop(configuration, task: task, folder: folder).run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
-        guard outcome != .interrupted, let validation else { return outcome }
-        let model = try Model(reading: folder.model)
-        model.description.calibration = nil
-        model.description.calibration = try SpreadCalibration(of: model, on: validation, cropSize: configuration.cropSize)
-        try model.write(to: folder.model)
-        return outcome
+        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
+        return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

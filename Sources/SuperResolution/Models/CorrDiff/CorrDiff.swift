@@ -99,9 +99,13 @@ package struct CorrDiff {
     }
 
     /// The field of coefficients, the reverse of ``coefficients(of:beyond:)``: `[batch, 4 · height, 4 · width, 1]` in Gauss.
+    /// - Parameter low: of each of the batch, or one for all.
     package func field(_ coefficients: Tensor, beyond low: Tensor) -> Tensor {
         let means = low * Float(Self.transform.side)
-        guard !configuration.knowsMeans else { return Self.transform.inverse(concatenate([means, coefficients], axis: -1)) }
+        guard !configuration.knowsMeans else {
+            let each = means + Tensor(zeros: coefficients.shape.dropLast() + [1])
+            return Self.transform.inverse(concatenate([each, coefficients], axis: -1))
+        }
         let first = coefficients.sliced(axis: -1, range: 0..<1) + means
         return Self.transform.inverse(
             concatenate([first, coefficients.sliced(axis: -1, range: 1..<configuration.coefficients)], axis: -1))

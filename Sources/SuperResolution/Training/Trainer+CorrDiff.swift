@@ -1,0 +1,53 @@
+import Groundwork
+import TensorCore
+
+/// The two stages of `corrdiff`: mean and spread, then the rest.
+extension Trainer {
+    /// Training of the rest after mean and spread.
+    private init(after first: Trainer, regression: Model) throws {
+        (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
+        base = first.base
+        if first.model.diffusion == nil {
+            model = try DiffusionTraining.model(configuration, regression: regression, training: training)
+        } else {
+            model = first.model
+            model.firstStageStore.copyValues(of: regression.firstStageStore)
+        }
+        task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation)
+    }
+
+    /// Trains what is not trained yet.
+    func run(
+        _ folder: RunFolder, _ stage: RegressionStage, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+    ) throws -> TrainingOutcome {
+        guard task is CorrDiffRegressionTraining else { return try runRest(folder, after: stage, report: report, shouldStop: shouldStop) }
+        var regression = model
+        if stage.steps > 0 {
+            try folder.regression.create()
+            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression)
+            let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
+            guard outcome != .interrupted else { return outcome }
+            regression = try Model(reading: folder.regression.model)
+        }
+        let next = try Trainer(after: self, regression: regression)
+        // What a model was before it is fine-tuned is kept already.
+        if !configuration.isFinetuning { try next.keepStart(in: folder) }
+        return try next.runRest(folder, after: stage, report: report, shouldStop: shouldStop)
+    }
+
+    /// Trains the rest, and calibrates the model on what is kept for validation.
+    private func runRest(
+        _ folder: RunFolder, after stage: RegressionStage, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+    ) throws -> TrainingOutcome {
+        let loop = TrainingLoop(configuration.afterRegressionStage(stage), task: task, folder: folder)
+        let outcome = try loop.run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
+        guard outcome != .interrupted, let validation else { return outcome }
+        let model = try Model(reading: folder.model)
+        guard case .corrdiff(let corrdiff, let rest, _) = model.description.system else { return outcome }
+        model.description.system = .corrdiff(corrdiff, rest: rest, calibration: nil)
+        let calibration = try SpreadCalibration(of: model, on: validation, cropSize: configuration.cropSize)
+        model.description.system = .corrdiff(corrdiff, rest: rest, calibration: calibration)
+        try model.write(to: folder.model)
+        return outcome
+    }
+}

@@ -1,0 +1,126 @@
+import SolarImage
+
+/// The settings of training that all systems share.
+public struct TrainingSettings: Sendable, Codable, Equatable {
+    public var preset: TrainingConfiguration.Preset
+    public var seed: UInt64
+    /// Optimiser steps in all; nil where `epochs` tells how long.
+    public var steps: Int?
+    /// Passes over the data, one random crop an image each, in the place of `steps`.
+    public var epochs: Int?
+    /// Hours after which training stops and saves.
+    public var maxHours: Double?
+    public var batchSize: Int
+    /// Side of a crop, HR pixels.
+    public var cropSize: Int
+    public var learningRate: Double
+    /// Steps over which the learning rate rises from zero.
+    public var warmup: Int
+    public var schedule: TrainingConfiguration.Schedule
+    /// Batches whose gradients are added before a step.
+    public var accumulate: Int
+    /// Limit of the gradient's norm; 0 for none.
+    public var clipNorm: Double
+    public var weightDecay: Double
+    /// Adam's decays of the gradient's first and second moment.
+    public var betas: [Double]
+    /// Decay of the average of the weights that becomes the model.
+    public var emaDecay: Double
+    /// Steps between validations; 0 for none.
+    public var validateEvery: Int
+    /// Steps between checkpoints.
+    public var saveEvery: Int
+    /// Earlier checkpoints to keep beside the last.
+    public var keepLast: Int
+    /// Validations without improvement after which training stops; 0 for never.
+    public var patience: Int
+    /// Trains on this many fixed crops alone, without validation, to see whether they can be learned; 0 for all data.
+    public var overfit: Int
+    /// Latent diffusion: crops of twice the side encoded at a time, from which batches are cut; 0 to draw and encode each batch's own.
+    public var latentCrops: Int
+    /// Latent diffusion: steps after which other crops are encoded.
+    public var latentRefresh: Int
+    /// What LR is simulated by, its conditions drawn anew for every crop; nil for the mean over every block.
+    package var simulate: Degradation?
+    public var normalization: FieldNormalization
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+        case preset, seed, steps, epochs
+        case maxHours = "max-hours"
+        case batchSize = "batch-size"
+        case cropSize = "crop-size"
+        case learningRate = "learning-rate"
+        case warmup, schedule, accumulate
+        case clipNorm = "clip-norm"
+        case weightDecay = "weight-decay"
+        case betas
+        case emaDecay = "ema-decay"
+        case validateEvery = "validate-every"
+        case saveEvery = "save-every"
+        case keepLast = "keep-last"
+        case patience, overfit
+        case latentCrops = "latent-crops"
+        case latentRefresh = "latent-refresh"
+        case simulate, normalization
+    }
+
+    /// The defaults of a preset.
+    init(model: ModelKind, preset: TrainingConfiguration.Preset) {
+        let (isPaper, isSmall) = (preset == .paper, preset == .small)
+        let isAutoencoder = model == .vqgan
+        // What is diffused is made of the fields by another network.
+        let isEncoded = model.hasAutoencoder || model == .corrdiff
+        self.preset = preset
+        seed = 1
+        steps = isPaper ? nil : isSmall ? (isAutoencoder ? 1000 : 8000) : 200
+        epochs = isPaper ? 30 : nil
+        batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (isEncoded ? 16 : 8) : 4)
+        cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
+        // The paper gives 3e-4 for the diffusion models; that its autoencoder learned so too is assumed.
+        learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
+        warmup = isPaper ? 0 : isSmall ? 100 : 10
+        schedule = isPaper ? .constant : .cosine
+        accumulate = 1
+        clipNorm = 1
+        weightDecay = 0.01
+        betas = isPaper && isAutoencoder ? [0.5, 0.9] : [0.9, 0.999]
+        emaDecay = isPaper ? 0.995 : isSmall ? 0.998 : 0.9
+        validateEvery = preset == .tiny ? 50 : 500
+        saveEvery = preset == .tiny ? 10 : 500
+        keepLast = 0
+        patience = 0
+        overfit = 0
+        // On pixels nothing is encoded, so that each batch can have crops of its own; at the paper's size the encoder sees one crop at a time in any case.
+        latentCrops = isPaper || !isEncoded ? 0 : isSmall ? 128 : 8
+        latentRefresh = isSmall ? 200 : 20
+        normalization = isPaper ? .paper : .weakField
+    }
+}
+
+extension TrainingSettings {
+    /// Refuses values that no system can be trained with.
+    /// - Parameter check: is told the key, whether its value is sound, what is expected and what was found.
+    func validate(_ check: (_ key: CodingKeys, _ isSound: Bool, _ expected: String, _ found: Any) throws -> Void) throws {
+        // Upper limits keep products of these from overflowing, and memory bounded.
+        try check(.steps, steps.map { (1...1_000_000_000).contains($0) } ?? (epochs != nil), "1 … 1000000000", steps ?? 0)
+        try check(.epochs, epochs == nil || steps == nil, "none beside steps", epochs ?? 0)
+        try check(.epochs, epochs.map { (1...1_000_000).contains($0) } ?? true, "1 … 1000000", epochs ?? 0)
+        try check(.maxHours, maxHours.map { $0 > 0 && $0.isFinite } ?? true, "more than 0", maxHours ?? 0)
+        try check(.batchSize, (1...4096).contains(batchSize), "1 … 4096", batchSize)
+        try simulate?.check { try check(.simulate, $0, $1, $2) }
+        try check(.learningRate, learningRate > 0 && learningRate.isFinite, "more than 0", learningRate)
+        try check(.warmup, warmup >= 0, "at least 0", warmup)
+        try check(.accumulate, (1...4096).contains(accumulate), "1 … 4096", accumulate)
+        try check(.clipNorm, clipNorm >= 0, "at least 0", clipNorm)
+        try check(.weightDecay, weightDecay >= 0 && weightDecay < 1, "0 … 1", weightDecay)
+        try check(.betas, betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "two numbers from 0 to below 1", betas)
+        try check(.emaDecay, (0..<1).contains(emaDecay), "at least 0 and below 1", emaDecay)
+        try check(.validateEvery, validateEvery >= 0, "at least 0", validateEvery)
+        try check(.saveEvery, saveEvery > 0, "at least 1", saveEvery)
+        try check(.keepLast, keepLast >= 0, "at least 0", keepLast)
+        try check(.patience, patience >= 0, "at least 0", patience)
+        try check(.overfit, (0...65536).contains(overfit), "0 … 65536", overfit)
+        try check(.latentCrops, (0...65536).contains(latentCrops), "0 … 65536", latentCrops)
+        try check(.latentRefresh, (1...1_000_000_000).contains(latentRefresh), "1 … 1000000000", latentRefresh)
+    }
+}
