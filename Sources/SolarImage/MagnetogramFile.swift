@@ -220,3 +220,9 @@ private struct OffDiskFill {
         }
     }
 }
+
+extension Instrument {
+    /// That of a file, as its header or its name tells.
+    /// - Throws: `Failure` if it cannot be read.
+    public init(of file: URL) throws { self = try MagnetogramFile(reading: file).instrument }
+}

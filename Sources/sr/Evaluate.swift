@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import Logging
+import SolarImage
 import SuperResolution
 
 /// `sr evaluate`
@@ -22,7 +23,9 @@ struct Evaluate: ParsableCommand {
     @Argument(help: ArgumentHelp("Folder of FITS maps, or FITS files.", valueName: "data"))
     var data: [String] = []
 
-    @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("Model files (default: the bundled one).", valueName: "file"))
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: ArgumentHelp("Model files (default: the bundled one for block means, or for the instrument of pairs).", valueName: "file"))
     var model: [String] = []
 
     @Option(help: ArgumentHelp("What `sr finetune` changed of the only model, to be applied to it.", valueName: "file"))
@@ -56,7 +59,10 @@ struct Evaluate: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
-    @Option(help: "Hold results to their input: exact (its block means), off, or auto (exact; of pairs what MDI's blur and noise let it tell).")
+    @Option(
+        help:
+            "Hold results to their input: exact (its block means), off, or auto (exact; of pairs what MDI's blur and noise let it tell, unless the model was trained on it)."
+    )
     var consistency = Consistency.auto
 
     @Option(help: "Of pairs: MDI fields are divided by this, to be on HMI's scale (default: the MDIFACT beside them).")
@@ -120,7 +126,7 @@ struct Evaluate: ParsableCommand {
         (options.consistency, options.adapter, options.mdiFactor) = (consistency, adapter.map(fileURL), mdiFactor)
         (options.clipWeights, options.cache) = (clipWeights.map(fileURL), cache.map(fileURL))
         (options.fineCutoff, options.fineOrder) = (fineCutoff, fineOrder)
-        let models = predictions != nil ? [] : model.isEmpty ? [try BundledModels.superResolution()] : model.map(fileURL)
+        let models = predictions != nil ? [] : model.isEmpty ? [try bundledModel(for: files.first)] : model.map(fileURL)
         let evaluation =
             if let predictions {
                 try Evaluation(
@@ -143,6 +149,13 @@ struct Evaluate: ParsableCommand {
             throw Failure(.badData, "not all could be scored; the report holds the rest:" + failures.map { "\n  \($0)" }.joined())
         }
     }
+
+    /// The one for what models are given of a map: the instrument's that stands beside it, or block means.
+    private func bundledModel(for map: URL?) throws -> URL {
+        let pair = map.flatMap { try? FITSFile(reading: $0).lowResolution() }
+        return try BundledModels.superResolution(for: pair?.instrument ?? .reference)
+    }
+
     /// What scores depend on, as a file that `--config` reads.
     private func configuration(_ models: [URL]) throws -> String {
         var entries: [String: Any] = ["region-threshold": regionThreshold, "fine-cutoff": fineCutoff, "fine-order": fineOrder]

@@ -30,7 +30,7 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Folder for the results.", valueName: "dir"))
     var output: String
 
-    @Option(help: ArgumentHelp("Model file (default: the bundled one).", valueName: "file"))
+    @Option(help: ArgumentHelp("Model file (default: the bundled one for the input's instrument).", valueName: "file"))
     var model: String?
 
     @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
@@ -55,7 +55,10 @@ struct Infer: ParsableCommand {
     @OptionGroup(title: "Sampling")
     var sampling: SamplingOptions
 
-    @Option(help: "Hold the result to the input: exact (its block means), off, or auto (exact; for MDI what its blur and noise let it tell).")
+    @Option(
+        help:
+            "Hold the result to the input: exact (its block means), off, or auto (exact; for MDI what its blur and noise let it tell, unless the model was trained on it)."
+    )
     var consistency = Consistency.auto
 
     @Option(
@@ -183,9 +186,7 @@ struct Infer: ParsableCommand {
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
         (options.consistency, options.gain, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
-        let model = try model.map(fileURL) ?? BundledModels.superResolution()
-        let product = try SuperResolutionProduct(model: model, adapter: adapter.map(fileURL), logger: logger)
-        try product.check(options)
+        var choice = try ModelChoice(model.map(fileURL), adapter: adapter.map(fileURL), options: options, logger: logger)
         let folder = fileURL(output)
         try createFolder(folder)
 
@@ -198,6 +199,7 @@ struct Infer: ParsableCommand {
             let target = folder.appendingPathComponent("\(fitsStem(file.lastPathComponent))_sr.fits")
             let picture = target.deletingPathExtension().appendingPathExtension("png")
             do {
+                let product = try choice.product(for: file)
                 if continues, try isFinished(target, picture, of: file, product, options, logger) {
                     skipped += 1
                     continue
@@ -213,7 +215,7 @@ struct Infer: ParsableCommand {
                     }, isCancelled: { Interruption.isRequested })
                 logger.info("\(target.path)")
                 if preview { try write(result, to: picture, logger) }
-                if made == 0 { try writeAtomically(try configuration(options, model: model), to: folder.appendingPathComponent("config.yaml")) }
+                if made == 0 { try writeAtomically(try configuration(options), to: folder.appendingPathComponent("config.yaml")) }
                 made += 1
             } catch let failure as Failure where failure.category == .interrupted {
                 interruption = failure
@@ -252,14 +254,15 @@ struct Infer: ParsableCommand {
     }
 
     /// What results depend on, as a file that `--config` reads.
-    private func configuration(_ options: SuperResolutionProduct.Options, model: URL) throws -> String {
+    private func configuration(_ options: SuperResolutionProduct.Options) throws -> String {
         var entries: [String: Any] = sampling.entries
         entries.merge(
             [
-                "model": model.path, "samples": samples, "keep-samples": keepSamples, "consistency": consistency.rawValue,
+                "samples": samples, "keep-samples": keepSamples, "consistency": consistency.rawValue,
                 "force": force, "off-disk": offDisk.rawValue, "primary": primary.rawValue, "preview": preview,
             ]
         ) { $1 }
+        if let model { entries["model"] = fileURL(model).path }
         if let adapter { entries["adapter"] = fileURL(adapter).path }
         if let mdiFactor { entries["mdi-factor"] = mdiFactor }
         if samples > 1 { (entries["fine-cutoff"], entries["fine-order"]) = (options.fineCutoff, options.fineOrder) }

@@ -7,7 +7,10 @@ import SuperResolution
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List the bundled models with their cards.",
-        discussion: "With --half a model is written again with 16-bit weights: half the size, about three decimal digits a weight.")
+        discussion: """
+            With --half a model is written again with 16-bit weights: half the size, about three decimal digits a weight. With --report it gets a card: the \
+            figures that `sr evaluate` found of this very file, and what --limits says.
+            """)
 
     @Option(help: ArgumentHelp("Model to write with 16-bit weights.", valueName: "file"))
     var half: String?
@@ -15,11 +18,19 @@ struct Models: ParsableCommand {
     @Option(help: ArgumentHelp("Where to write it.", valueName: "file"))
     var output: String?
 
+    @Option(help: ArgumentHelp("The report.json of an evaluation of this model.", valueName: "file"))
+    var report: String?
+
+    @Option(help: ArgumentHelp("What the model must not be trusted with, for its card.", valueName: "text"))
+    var limits: String?
+
     @OptionGroup(title: "Common options")
     var common: CommonOptions
 
     func validate() throws {
         if (half == nil) != (output == nil) { throw ValidationError("--half and --output belong together") }
+        if report != nil && half == nil { throw ValidationError("--report belongs to --half") }
+        if limits != nil && report == nil { throw ValidationError("--limits belongs to --report") }
     }
 
     func run() throws {
@@ -27,7 +38,9 @@ struct Models: ParsableCommand {
         if let half, let output {
             let target = fileURL(output)
             try common.checkOutput(target)
-            try Model(reading: fileURL(half)).writeHalfPrecision(to: target)
+            let source = fileURL(half)
+            let card = try report.map { try ModelCard(report: fileURL($0), digest: sha256(of: source), limits: limits) }
+            try Model(reading: source).writeHalfPrecision(to: target, card: card)
             return
         }
         let files = BundledModels.files()
@@ -46,6 +59,7 @@ struct Models: ParsableCommand {
                   file        \(url.path)
                   SHA-256     \(try sha256(of: url))
                 """)
+            if let card = model.card { print("  measured on \("\(card)".replacing("\n", with: "\n              "))") }
         }
     }
 }

@@ -19,7 +19,7 @@ import Testing
             (configuration.loss, configuration.overfit, configuration.batchSize) = (loss, 2, 2)
             let collection = try TrainingExample.collection(folder)
             let model = ModelsExample.newModel(configuration)
-            if !isNew { ModelsExample.fillZeros(of: model.autoencoderStore, seed: 3) }
+            if !isNew { ModelsExample.fillZeros(of: model.firstStageStore, seed: 3) }
             try body(AutoencoderTraining(configuration, model: model, training: collection, validation: collection), configuration, collection)
         }
     }

@@ -68,6 +68,8 @@ import Testing
         // Half way through the transfer function of a Gaussian of 3.32″.
         let half = 2 * log(2) / (.pi * 3.32)
         #expect(abs(mdi.transfer(atSquare: 0.25 * half * half) - 0.5) < 1e-9)
+        // What a model was trained on it knows, whatever the instrument makes of the Sun.
+        #expect(Consistency.auto.observation(mdi, isKnownToModel: true) == nil && Consistency.exact.observation(mdi, isKnownToModel: true) == .exact)
         #expect(Consistency.auto.observation(mdi) == mdi && Consistency.exact.observation(mdi) == .exact && Consistency.off.observation(mdi) == nil)
     }
 

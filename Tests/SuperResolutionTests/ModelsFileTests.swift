@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import SolarImage
 import SuperResolution
 import TensorCore
 import Testing
@@ -229,13 +230,43 @@ import Testing
 
     /// The bundled model tells nothing of its data, and what is written of it is what was read, byte for byte.
     @Test func bundledModel() throws {
-        let url = try BundledModels.superResolution()
+        let url = try BundledModels.superResolution(for: .reference)
         let text = try #require(SafetensorsFile(reading: url).metadata["sr.model"])
         let description = try Model(reading: url).description
         #expect(description.kind == .ldmResidual && description.data == nil)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         #expect(try String(decoding: encoder.encode(description), as: UTF8.self) == text)
+    }
+
+    /// A card is of the very file that was evaluated, and goes with the model.
+    @Test func cardsTellWhatWasMeasured() throws {
+        try withTemporaryFolder { folder in
+            try createFolder(folder)
+            let (file, half, report) = (
+                folder.appending(path: "model.safetensors"), folder.appending(path: "half.safetensors"), folder.appending(path: "report.json")
+            )
+            try ModelsExample.model().write(to: file)
+            let digest = try sha256(of: file)
+            func write(_ digest: String) throws {
+                let text = """
+                    {"models": [{"name": "bicubic", "file_sha256": null, "metrics": {}},
+                    {"name": "a", "file_sha256": "\(digest)", "metrics": {"psnr": {"mean": 44.25, "std": 1, "n": 2}, "own": {"mean": 1, "std": 0, "n": 1}}}],
+                    "data": {"path": "some/where/test", "maps": 2, "samples": 10, "masked_fraction": 0}, "options": \(options), "statements": [], "warnings": []}
+                    """
+                try Data(text.utf8).write(to: report)
+            }
+            let options = String(decoding: try JSONEncoder().encode(EvaluationOptions()), as: UTF8.self)
+            try write(digest)
+            let card = try ModelCard(report: report, digest: digest, limits: "Nothing below 2″.")
+            #expect(card == ModelCard(data: "test", maps: 2, samples: 10, figures: ["psnr": 44.25], limits: "Nothing below 2″."))
+            try Model(reading: file).writeHalfPrecision(to: half, card: card)
+            #expect(try Model(reading: half).card == card && Model(reading: file).card == nil)
+            #expect("\(card)" == "test, 2 maps, 10 samples\nPSNR (dB): 44.2\nNothing below 2″.")
+            try write(digest.replacing("a", with: "b"))
+            let failure = try #require(throws: Failure.self) { try ModelCard(report: report, digest: digest) }
+            #expect(failure.category == .badData && failure.expected?.contains(digest) == true)
+        }
     }
 
     // MARK: - What cannot be built

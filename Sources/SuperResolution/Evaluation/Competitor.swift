@@ -110,12 +110,21 @@ struct Competitor {
     func companions(withEnsemble: Bool) throws -> [Competitor] {
         guard case .superResolution(let resolver) = source, resolver.hasMean else { return [] }
         let mean = Competitor(.mean(resolver), like: self, suffix: "mean")
-        return withEnsemble && !resolver.restIsNoise ? [mean, Competitor(.superResolution(try resolver.withNoise()), like: self, suffix: "null")] : [mean]
+        return withEnsemble && !resolver.restIsNoise
+            ? [mean, Competitor(.superResolution(try resolver.withNoise()), like: self, suffix: "null")] : [mean]
     }
 
     private init(_ source: Source, like other: Competitor, suffix: String) {
         (self.source, name, companion) = (source, "\(other.name)-\(suffix)", suffix)
         (digest, adapterDigest, parameterCount, log) = (other.digest, other.adapterDigest, other.parameterCount, nil)
+    }
+
+    /// Whether it was trained on what that instrument makes of the Sun.
+    func knowsObservations(of instrument: Instrument) -> Bool {
+        switch source {
+        case .superResolution(let resolver), .mean(let resolver): resolver.knowsObservations(of: instrument)
+        case .nearest, .bicubic, .bicubicConsistent, .kriging, .krigingEnsemble, .autoencoder, .files: false
+        }
     }
 
     /// What its predictions of a map follow from, beside the map and how samples are drawn.

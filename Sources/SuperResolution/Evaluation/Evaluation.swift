@@ -110,7 +110,9 @@ public struct Evaluation {
         let grid: String
         let arcsecPerPixel: Double?
         let isUpsideDown: Bool
-        /// How its low resolution came about: that of a pair by its instrument, under usual conditions.
+        /// What its low resolution is of.
+        let instrument: Instrument
+        /// How that came about: that of a pair by its instrument, under usual conditions.
         let observation: LinearObservation
         let truth: Truth
     }
@@ -180,7 +182,7 @@ public struct Evaluation {
                 trimmedToMultiplesOf: EvaluationOptions().trim)
             return Map(
                 file: file, digest: try sha256(of: file), region: map.regions.first?.description, grid: map.isMap ? "CEA" : "CCD",
-                arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false,
+                arcsecPerPixel: map.arcsecPerPixel, isUpsideDown: map.grid?.isUpsideDown ?? false, instrument: low?.instrument ?? .reference,
                 observation: low.map { observation(by: $0.instrument, arcsecPerPixel: map.arcsecPerPixel ?? 0.5) } ?? .exact, truth: truth)
         } catch let failure as Failure {
             throw failure.located(at: file.path)
@@ -239,7 +241,8 @@ public struct Evaluation {
         if !withPictures || known != nil, let entry = cache.entry(key) { return (entry, known) }
 
         var resolver = self.options.resolver
-        resolver.observation = self.options.consistency.observation(map.observation)
+        resolver.observation = self.options.consistency.observation(
+            map.observation, isKnownToModel: competitor.knowsObservations(of: map.instrument))
         let start = ContinuousClock.now
         let samples = try competitor.samples(
             of: map.truth, map: map.file, observation: map.observation, count: self.options.samples, options: resolver, isCancelled: isCancelled)

@@ -24,6 +24,8 @@ extension SuperResolutionProduct {
         result.add("SRTILE", .integer(side), "side of a tile, input pixels")
         result.add("SROVERLP", .integer(overlap), "overlap of tiles, input pixels")
         result.add("SRCONSIS", .string(options.consistency.rawValue), "how it is held to the input")
+        let held = held(source, options)
+        result.add("SRHELDBY", .string(held == nil ? "nothing" : held == .exact ? "means" : "kriging"), "the correction that this came to")
         result.add("SROFFDSK", .string(options.fillsOffDisk ? "zero" : "nan"), "where there are no data")
         if options.samples > 1 {
             result.add("SRPRIMRY", .string(options.meanIsPrimary ? "mean" : "sample"), "primary image")

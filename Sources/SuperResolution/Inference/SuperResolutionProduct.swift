@@ -112,7 +112,7 @@ public struct SuperResolutionProduct {
         let source = try prepared(input, options), low = source.map
         for remark in source.remarks { advice.once(remark) { logger.warning("\($0)") } }
         var settings = options.resolver
-        settings.observation = options.consistency.observation(observation(of: source))
+        settings.observation = held(source, options)
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil
@@ -175,6 +175,11 @@ public struct SuperResolutionProduct {
                 cutoff: try highPass(for: low, options, at: input.path).cutoff)
         }
         return result
+    }
+
+    /// The observation by which a result is held to its input; nil for none.
+    func held(_ source: Source, _ options: Options) -> LinearObservation? {
+        options.consistency.observation(observation(of: source), isKnownToModel: resolver.knowsObservations(of: source.map.instrument))
     }
 
     /// How the input came about.

@@ -80,6 +80,9 @@ public struct SuperResolver {
     /// Whether there is a mean that takes no samples: see ``mean(of:options:isCancelled:)``.
     public var hasMean: Bool { model.corrdiff != nil }
 
+    /// Whether the model was trained on what that instrument makes of the Sun.
+    package func knowsObservations(of instrument: Instrument) -> Bool { (model.description.input ?? .blockMeans).isObserved(by: instrument) }
+
     /// Whether the rest of `corrdiff` is white noise.
     package var restIsNoise: Bool { if case .whiteNoise = method { true } else { false } }
 

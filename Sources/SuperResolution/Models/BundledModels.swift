@@ -4,8 +4,11 @@ import SolarImage
 
 /// The models that come with the program.
 public enum BundledModels {
-    /// Name of the super-resolution model for HMI and MDI input.
+    /// The super-resolution model for block means of HMI, and for whatever has none of its own.
     private static let name = "ldm-residual-small"
+
+    /// The models made for other instruments, by ``Instrument/name``.
+    private static let names = ["mdi": "corrdiff-mdi-small"]
 
     /// Every bundled model's file, by name.
     public static func files() -> [(name: String, url: URL)] {
@@ -15,15 +18,16 @@ public enum BundledModels {
             .map { (String($0.dropLast(".safetensors".count)), folder.appendingPathComponent($0)) }
     }
 
-    /// The file of the super-resolution model.
+    /// The file of the super-resolution model for an instrument's images.
     /// - Throws: `Failure` (`.missingInput`) if the program was built without it.
-    public static func superResolution() throws -> URL {
+    public static func superResolution(for instrument: Instrument) throws -> URL {
+        let name = names[instrument.name] ?? name
         guard let file = files().first(where: { $0.name == name }) else {
             throw Failure(.missingInput, "no model \(name) is bundled with this program", remedy: "give one of your own")
         }
         return file.url
     }
 
-    /// The autoencoder of the super-resolution model.
-    static func autoencoder() throws -> Model { try Model(reading: superResolution()) }
+    /// The autoencoder of the latent models.
+    static func autoencoder() throws -> Model { try Model(reading: superResolution(for: .reference)) }
 }

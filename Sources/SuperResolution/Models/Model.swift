@@ -138,9 +138,16 @@ public final class Model {
 
     private struct FormatOnly: Decodable { let format: Int }
 
+    /// What it was measured to do; nil where its file does not tell.
+    public var card: ModelCard? { description.card }
+
     /// Writes the model with 16-bit weights.
+    /// - Parameter card: what it was measured to do; nil for what its file says.
     /// - Throws: `Failure` (`.cannotWrite`).
-    public func writeHalfPrecision(to url: URL) throws { try write(to: url, type: .float16) }
+    public func writeHalfPrecision(to url: URL, card: ModelCard? = nil) throws {
+        if let card { description.card = card }
+        try write(to: url, type: .float16)
+    }
 
     /// Writes the model file.
     /// - Parameters:

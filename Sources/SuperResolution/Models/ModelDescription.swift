@@ -133,6 +133,8 @@ package struct ModelDescription: Sendable, Equatable {
     package var training: TrainingSummary
     /// What it was trained on last; nil in files that do not tell.
     package var data: TrainingData?
+    /// What it was measured to do; nil where nobody has.
+    package var card: ModelCard?
     /// The preset that the model was trained by; nil in files that do not tell.
     package var preset: TrainingConfiguration.Preset?
     /// What it is made for; nil for block means of HMI.
@@ -164,7 +166,7 @@ extension ModelDescription {
 /// The keys of the system stand among the others.
 extension ModelDescription: Codable {
     private enum CodingKeys: String, CodingKey {
-        case format, scale, normalization, spectrum, training, data, preset, input, program
+        case format, scale, normalization, spectrum, training, data, card, preset, input, program
         case ownTiling = "tiling"
     }
 
@@ -177,6 +179,7 @@ extension ModelDescription: Codable {
         spectrum = try container.decodeIfPresent(FieldSpectrum.self, forKey: .spectrum)
         training = try container.decode(TrainingSummary.self, forKey: .training)
         data = try container.decodeIfPresent(TrainingData.self, forKey: .data)
+        card = try container.decodeIfPresent(ModelCard.self, forKey: .card)
         preset = try container.decodeIfPresent(TrainingConfiguration.Preset.self, forKey: .preset)
         input = try container.decodeIfPresent(ModelInput.self, forKey: .input)
         ownTiling = try container.decodeIfPresent(Tiling.self, forKey: .ownTiling)
@@ -192,6 +195,7 @@ extension ModelDescription: Codable {
         try container.encodeIfPresent(spectrum, forKey: .spectrum)
         try container.encode(training, forKey: .training)
         try container.encodeIfPresent(data, forKey: .data)
+        try container.encodeIfPresent(card, forKey: .card)
         try container.encodeIfPresent(preset, forKey: .preset)
         try container.encodeIfPresent(input, forKey: .input)
         try container.encodeIfPresent(ownTiling, forKey: .ownTiling)

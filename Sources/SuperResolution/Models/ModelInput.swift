@@ -10,6 +10,9 @@ package struct ModelInput: Sendable, Codable, Equatable {
 
     package init(instrument: String, degradation: Degradation? = nil) { (self.instrument, self.degradation) = (instrument, degradation) }
 
+    /// Whether it was trained on what an instrument other than HMI makes of the Sun.
+    package func isObserved(by other: Instrument) -> Bool { other.isOther && other.name == instrument }
+
     /// Plain block means of HMI: that of files which tell nothing else.
     package static let blockMeans = ModelInput(instrument: Instrument.reference.name)
 }

@@ -3,17 +3,20 @@ import SolarImage
 
 /// How a result is held to what its input tells.
 public enum Consistency: String, Sendable, Codable, CaseIterable {
-    /// By what is known of the observation: exact for block means of HMI's field, by ``Kriging`` for MDI's, which are blurred and noisy.
+    /// By what is known of the observation: exact for block means of HMI's field, by ``Kriging`` for MDI's, which are blurred and noisy. A model that was trained on
+    /// observations of the instrument knows what they tell, and its result is left as it is.
     case auto
     case off
     /// The result's block means are those of the input, whatever the input is.
     case exact
 
     /// What the input is held to be; nil if it does not matter.
-    /// - Parameter known: what is known of it.
-    package func observation(_ known: LinearObservation) -> LinearObservation? {
+    /// - Parameters:
+    ///   - known: what is known of it.
+    ///   - isKnownToModel: whether the model was trained on such observations.
+    package func observation(_ known: LinearObservation, isKnownToModel: Bool = false) -> LinearObservation? {
         switch self {
-        case .auto: known
+        case .auto: isKnownToModel ? nil : known
         case .off: nil
         case .exact: .exact
         }

@@ -34,6 +34,8 @@ public struct Trainer {
         if training.entries.contains(where: { $0.pairScale != nil }) { configuration.system.setMeansUnknown() }
         model = try Self.model(configuration, autoencoder: autoencoder, start: start, training: training)
         model.description.data = try training.trainingData()
+        // What was measured of the model that training starts from.
+        model.description.card = nil
         if model.kind != .vqgan {
             model.description.input = Self.input(configuration, training)
             if model.description.ownTiling == nil { model.description.setTiling(cropSize: configuration.cropSize) }
