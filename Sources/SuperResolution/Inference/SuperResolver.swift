@@ -162,6 +162,8 @@ public struct SuperResolver {
                 if isCancelled() { throw Self.interrupted }
             }
         case .diffusion(let network, let diffusion):
+            // Before any work, for steps that the model does not have.
+            let steps = try samplingSteps(options, diffusion)
             let encoding = try encode(low, divisor: network.divisor, options, isCancelled)
             progress(0.03)
             // As many fields at a time as a batch holds of their tiles.
@@ -169,7 +171,7 @@ public struct SuperResolver {
             for start in stride(from: samples.lowerBound, to: samples.upperBound, by: group) {
                 let members = start..<min(samples.upperBound, start + group)
                 let fields = try drawFields(
-                    members, network, diffusion, encoding, options,
+                    members, network, diffusion, steps, encoding, options,
                     { progress(0.03 + 0.97 * (Double(start - samples.lowerBound) + $0 * Double(members.count)) / Double(samples.count)) }, isCancelled
                 )
                 for (index, sample) in members.enumerated() { try finish(sample, Image(fields.sliced(axis: 0, range: index..<index + 1))) }
@@ -292,10 +294,9 @@ public struct SuperResolver {
 
     /// Samples of a diffusion model, `[samples, height·scale, width·scale, 1]` or larger in Gauss.
     private func drawFields(
-        _ samples: Range<Int>, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ encoding: Encoding, _ options: Options,
-        _ progress: (Double) -> Void, _ isCancelled: () -> Bool
+        _ samples: Range<Int>, _ network: any DenoisingNetwork, _ diffusion: DiffusionDescription, _ steps: [SamplingStep], _ encoding: Encoding,
+        _ options: Options, _ progress: (Double) -> Void, _ isCancelled: () -> Bool
     ) throws -> Tensor {
-        let steps = try samplingSteps(options, diffusion)
         let condition = diffusion.statistics.normalizeCondition(encoding.condition)
         let shape = [1, encoding.height, encoding.width, model.latentChannels]
         // The whole field's at once, so that no noise depends on tiles; each sample's from its own stream, so that none depends on the others.

@@ -10,7 +10,7 @@ public final class Model {
         case latentDiffusion(any DenoisingNetwork, in: any Autoencoder)
         case pixelDiffusion(any DenoisingNetwork)
         case regression(any RegressionNetwork)
-        /// Without a network for the rest that is white noise.
+        /// The rest is white noise where there is no network for it.
         case corrdiff(CorrDiff, rest: (any DenoisingNetwork)?)
     }
 
