@@ -17,7 +17,7 @@ import Testing
         ("infer DATA --output OUT --stpes 3", "Did you mean '--steps'?"), ("evaluate DATA --output OUT --modle x", "--modle"),
         ("train DATA --output OUT --presset tiny", "Did you mean '--preset'?"), ("infer", "<input>"), ("infer DATA", "--output"),
         ("infer DATA --output OUT --steps 0", "at least 1, not 0"), ("evaluate DATA --output OUT --steps 0", "at least 1, not 0"),
-        ("infer DATA --output OUT --samples 0", "1 … 1000, not 0"), ("infer DATA --output OUT --steps many", "'many'"),
+        ("infer DATA --output OUT --samples 1001", "0 … 1000, not 1001"), ("infer DATA --output OUT --steps many", "'many'"),
         ("infer DATA --output OUT --tile 17", "--tile"), ("infer DATA --output OUT --tile 32 --overlap 32", "--overlap"),
         ("infer DATA --output OUT --crop 1,2,3", "X,Y,W,H"), ("infer DATA --output OUT --crop 0,0,0,5", "X,Y,W,H"),
         ("infer DATA --output OUT --shard 3/2", "I/N"), ("infer DATA --output OUT --shard 0/2", "I/N"),

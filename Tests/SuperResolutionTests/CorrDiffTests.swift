@@ -262,6 +262,8 @@ import Testing
             #expect(try trainer.run(run, report: { _ in }, shouldStop: { false }) == .finished)
             let (tuned, adapted) = (try Model(reading: run.model), try Model(reading: start))
             try adapted.apply(adapter: run.adapter)
+            #expect(adapted.description.system == tuned.description.system && adapted.description.system.calibration != nil)
+            #expect(adapted.description.input == tuned.description.input && adapted.description.input != nil)
             var moved: Set<String> = []
             for ((prefix, store), (_, other)) in zip(tuned.stores, adapted.stores) {
                 for (name, pair) in zip(store.names, zip(store.parameters, other.parameters)) {

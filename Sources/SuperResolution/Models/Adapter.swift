@@ -13,23 +13,56 @@ package struct Adapter {
         var base: String
         var adaptation: Adaptation
         var training: TrainingSummary
+        /// What the model became made for; nil in files that do not tell, of a model that stays what it was.
+        var input: ModelInput?
+        /// Of a `corrdiff` model with the adapter.
+        var calibration: SpreadCalibration?
     }
 
     private let description: Description
     private let store: ParameterStore
 
-    /// - Parameter base: ``Model/weightsDigest()`` of the model that was fine-tuned, as it was before.
-    package init(_ adaptation: Adaptation, store: ParameterStore, training: TrainingSummary, base: String) {
-        description = Description(base: base, adaptation: adaptation, training: training)
+    /// - Parameters:
+    ///   - base: ``Model/weightsDigest()`` of the model that was fine-tuned, as it was before.
+    ///   - input: what the model is made for now.
+    package init(_ adaptation: Adaptation, store: ParameterStore, training: TrainingSummary, base: String, input: ModelInput? = nil) {
+        description = Description(base: base, adaptation: adaptation, training: training, input: input)
         self.store = store
     }
 
     /// - Throws: `Failure` (`.cannotWrite`)
-    package func write(to url: URL) throws {
+    package func write(to url: URL) throws { try Self.write(store.stateDictionary(), description, to: url) }
+
+    private static func write(_ tensors: [(name: String, tensor: Tensor)], _ description: Description, to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        try writeSafetensors(store.stateDictionary(), metadata: [Self.metadataKey: json, "format": "pt"], to: url)
+        try writeSafetensors(tensors, metadata: [metadataKey: json, "format": "pt"], to: url)
+    }
+
+    /// Adds the calibration of the model with the adapter to its file.
+    /// - Throws: `Failure` if it cannot be read or written.
+    static func calibrate(_ url: URL, _ calibration: SpreadCalibration) throws {
+        let file = try SafetensorsFile(reading: url)
+        var description = try Self.description(of: file, at: url)
+        description.calibration = calibration
+        try write(try file.names.map { ($0, try file.tensor(named: $0)) }, description, to: url)
+    }
+
+    /// - Throws: `Failure` (`.badData`) if the file is no adapter.
+    fileprivate static func description(of file: SafetensorsFile, at url: URL) throws -> Description {
+        guard let json = file.metadata[metadataKey], let description = try? JSONDecoder().decode(Description.self, from: Data(json.utf8)) else {
+            throw Failure(.badData, "the file is no adapter", at: url.path, expected: "metadata under \"\(metadataKey)\"")
+        }
+        func check(_ isSound: Bool, _ expected: String, _ found: Any) throws {
+            guard isSound else {
+                throw Failure(.badData, "the adapter's description is not sound", at: url.path, expected: expected, found: "\(found)")
+            }
+        }
+        try description.adaptation.check(check)
+        try description.input?.degradation?.check(check)
+        try description.calibration?.check(check)
+        return description
     }
 }
 
@@ -38,14 +71,7 @@ extension Model {
     /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, or not one of this model.
     public func apply(adapter url: URL) throws {
         let file = try SafetensorsFile(reading: url)
-        guard let json = file.metadata[Adapter.metadataKey],
-            let description = try? JSONDecoder().decode(Adapter.Description.self, from: Data(json.utf8))
-        else {
-            throw Failure(.badData, "the file is no adapter", at: url.path, expected: "metadata under \"\(Adapter.metadataKey)\"")
-        }
-        try description.adaptation.check { isSound, expected, found in
-            if !isSound { throw Failure(.badData, "the adapter's description is not sound", at: url.path, expected: expected, found: "\(found)") }
-        }
+        let description = try Adapter.description(of: file, at: url)
         // Before the digest, which would tell less.
         _ = try adaptableNetwork()
         let digest = try weightsDigest()
@@ -58,6 +84,10 @@ extension Model {
         defer { networkStore.mergeAdapters() }
         try store.load(file)
         self.description.training = description.training
+        if let input = description.input { self.description.input = input }
+        if case .corrdiff(let corrdiff, let rest, let calibration) = self.description.system {
+            self.description.system = .corrdiff(corrdiff, rest: rest, calibration: description.calibration ?? calibration)
+        }
     }
 
     /// What is adapted together with what of `corrdiff` is trained as a whole.

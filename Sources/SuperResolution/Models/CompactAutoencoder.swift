@@ -21,33 +21,23 @@ package struct CompactAutoencoder: Autoencoder {
         /// Whether decoding replaces each latent by its nearest code.
         package var decodesQuantized: Bool
         /// Whether encoder and decoder add to a ``BlockTransform``.
-        package var hasTransform: Bool
+        package var hasTransform: Bool { transform ?? false }
+        /// The same, as files tell it; those from before there was one do not speak of it, and are written again as they were.
+        private var transform: Bool?
 
         private enum CodingKeys: String, CodingKey {
             case patch, width, multipliers
             case latentChannels = "latent_channels"
             case codebookSize = "codebook_size"
             case decodesQuantized = "decodes_quantized"
-            case hasTransform = "has_transform"
+            case transform = "has_transform"
         }
 
         package init(
             patch: Int, width: Int, multipliers: [Int], latentChannels: Int, codebookSize: Int, decodesQuantized: Bool, hasTransform: Bool
         ) {
             (self.patch, self.width, self.multipliers, self.latentChannels) = (patch, width, multipliers, latentChannels)
-            (self.codebookSize, self.decodesQuantized, self.hasTransform) = (codebookSize, decodesQuantized, hasTransform)
-        }
-
-        /// Files from before there was a transform do not speak of it.
-        package init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            self.init(
-                patch: try container.decode(Int.self, forKey: .patch), width: try container.decode(Int.self, forKey: .width),
-                multipliers: try container.decode([Int].self, forKey: .multipliers),
-                latentChannels: try container.decode(Int.self, forKey: .latentChannels),
-                codebookSize: try container.decode(Int.self, forKey: .codebookSize),
-                decodesQuantized: try container.decode(Bool.self, forKey: .decodesQuantized),
-                hasTransform: try container.decodeIfPresent(Bool.self, forKey: .hasTransform) ?? false)
+            (self.codebookSize, self.decodesQuantized, transform) = (codebookSize, decodesQuantized, hasTransform)
         }
 
         /// Image pixels per latent along each axis, the paper's f.

@@ -116,7 +116,7 @@ package final class DiffusionTraining: TrainingTask {
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {
         guard let (adaptation, base) = adapted else { return }
         try store.withValues(values) {
-            try Adapter(adaptation, store: model.withRegression(store), training: training, base: base).write(to: url)
+            try Adapter(adaptation, store: model.withRegression(store), training: training, base: base, input: model.description.input).write(to: url)
         }
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Groundwork
 import TensorCore
 
@@ -48,6 +49,7 @@ extension Trainer {
         let calibration = try SpreadCalibration(of: model, on: validation, cropSize: configuration.cropSize)
         model.description.system = .corrdiff(corrdiff, rest: rest, calibration: calibration)
         try model.write(to: folder.model)
+        if FileManager.default.fileExists(atPath: folder.adapter.path) { try Adapter.calibrate(folder.adapter, calibration) }
         return outcome
     }
 }
