@@ -259,10 +259,10 @@ import Testing
             let options = String(decoding: try JSONEncoder().encode(EvaluationOptions()), as: UTF8.self)
             try write(digest)
             let card = try ModelCard(report: report, digest: digest, limits: "Nothing below 2″.")
-            #expect(card == ModelCard(data: "test", maps: 2, samples: 10, figures: ["psnr": 44.25], limits: "Nothing below 2″."))
+            #expect(card == ModelCard(data: "where/test", maps: 2, samples: 10, figures: ["psnr": 44.25], limits: "Nothing below 2″."))
             try Model(reading: file).writeHalfPrecision(to: half, card: card)
             #expect(try Model(reading: half).card == card && Model(reading: file).card == nil)
-            #expect("\(card)" == "test, 2 maps, 10 samples\nPSNR (dB): 44.2\nNothing below 2″.")
+            #expect("\(card)" == "where/test, 2 maps, 10 samples\nPSNR (dB): 44.2\nNothing below 2″.")
             try write(digest.replacing("a", with: "b"))
             let failure = try #require(throws: Failure.self) { try ModelCard(report: report, digest: digest) }
             #expect(failure.category == .badData && failure.expected?.contains(digest) == true)

@@ -3,7 +3,7 @@ import Groundwork
 
 /// What a model was found to do, and what it must not be trusted with; kept in its file.
 public struct ModelCard: Sendable, Codable, Equatable {
-    /// The folder of maps that it was measured on, and how many.
+    /// The folder of maps that it was measured on, with the one it lies in, and how many.
     package var data: String
     package var maps: Int
     /// Samples of each map; 1 of a deterministic model.
@@ -37,7 +37,7 @@ public struct ModelCard: Sendable, Codable, Equatable {
         }
         let keys = Set(MetricGroup.all.flatMap(\.metrics).map(\.key))
         self.init(
-            data: URL(fileURLWithPath: report.data.path).lastPathComponent, maps: report.data.maps, samples: report.data.samples,
+            data: report.data.path.split(separator: "/").suffix(2).joined(separator: "/"), maps: report.data.maps, samples: report.data.samples,
             figures: model.metrics.filter { keys.contains($0.key) && $0.value.mean.isFinite }.mapValues(\.mean), limits: limits)
     }
 }
