@@ -217,7 +217,7 @@ public struct SuperResolver {
             !low.isEmpty($0, latentsPerPixel: 1)
         }
         var done = 0
-        let values = try Self.blend(
+        let values = try LatentTiles.blend(
             tiles, height: low.height, width: low.width, channels: 1, scale: scale, overlap: overlap * scale,
             batch: 1, of: { network(field.windows($0)) },
             afterEach: {
@@ -308,7 +308,7 @@ public struct SuperResolver {
         ).filter { !encoding.isEmpty($0) }
         var done = 0
         let target = try drawSample(from: noise(), steps: steps, target: diffusion.prediction, noise: noise) { noisy, timestep in
-            try Self.blend(
+            try LatentTiles.blend(
                 tiles, height: encoding.height, width: encoding.width, channels: model.latentChannels, scale: 1, overlap: overlap,
                 batch: samples.count,
                 of: { tiles in
@@ -326,77 +326,5 @@ public struct SuperResolver {
         let decoded = try encoding.field(diffusion.statistics.denormalizeTarget(target), isCancelled)
         progress(0.98)
         return decoded
-    }
-
-    /// The weighted mean of a network's outputs for tiles, `[batch, height·scale, width·scale, channels]`; 0 where there is no tile.
-    ///
-    /// - Parameters:
-    ///   - batch: fields that are worked on together.
-    ///   - network: gets some tiles and gives their outputs for all fields, `[tiles · batch, …]`, a tile's together.
-    ///   - afterEach: told how many tiles were done.
-    private static func blend(
-        _ tiles: [TileRectangle], height: Int, width: Int, channels: Int, scale: Int, overlap: Int, batch: Int,
-        of network: ([TileRectangle]) -> Tensor, afterEach: (Int) throws -> Void
-    ) throws -> Tensor {
-        if tiles.count == 1, let tile = tiles.first, tile.rows.count == height, tile.columns.count == width {
-            let output = network(tiles)
-            try afterEach(1)
-            return output
-        }
-        var sum = Tensor(zeros: [batch, height * scale, width * scale, channels])
-        var total = Tensor(repeating: 1e-12, shape: [1, height * scale, width * scale, 1])
-        guard let first = tiles.first else { return sum }
-        // All tiles are of one size.
-        let weights = LatentTiles.weights(rows: first.rows.count * scale, columns: first.columns.count * scale, overlap: overlap)
-        let group = max(1, batchPixels / (first.rows.count * first.columns.count * batch))
-        for start in stride(from: 0, to: tiles.count, by: group) {
-            let members = tiles[start..<min(tiles.count, start + group)]
-            let outputs = network(Array(members)) * weights
-            for (index, tile) in members.enumerated() {
-                let (row, column) = (tile.rows.lowerBound * scale, tile.columns.lowerBound * scale)
-                sum.addWindow(outputs.sliced(axis: 0, range: index * batch..<(index + 1) * batch), row: row, column: column)
-                total.addWindow(weights, row: row, column: column)
-            }
-            try afterEach(members.count)
-        }
-        return sum / total
-    }
-}
-
-extension Tensor {
-    /// Equally large parts of `[batch, height, width, channels]`, `[rectangles · batch, rows, columns, channels]`, a rectangle's together.
-    fileprivate func windows(_ rectangles: [TileRectangle]) -> Tensor { concatenate(rectangles.map { window($0) }, axis: 0) }
-}
-
-extension Image {
-    /// The image continued by its edge pixels until both sides are multiples of `multiple`.
-    fileprivate func paddedByEdge(toMultiplesOf multiple: Int) -> Image {
-        let columns = (width + multiple - 1) / multiple * multiple
-        let rows = (height + multiple - 1) / multiple * multiple
-        guard columns != width || rows != height else { return self }
-        var result = Image(width: columns, height: rows, repeating: 0)
-        for y in 0..<rows {
-            for x in 0..<columns { result[x, y] = self[min(x, width - 1), min(y, height - 1)] }
-        }
-        return result
-    }
-
-    /// Whether no pixel under a tile of latents has data.
-    fileprivate func isEmpty(_ tile: TileRectangle, latentsPerPixel: Double) -> Bool {
-        func pixels(_ range: Range<Int>) -> Range<Int> {
-            Int(Double(range.lowerBound) / latentsPerPixel)..<Int((Double(range.upperBound) / latentsPerPixel).rounded(.up))
-        }
-        return pixels(tile.rows).allSatisfy { y in pixels(tile.columns).allSatisfy { x in self[x, y].isNaN } }
-    }
-
-    /// Sets the pixels under NaN of a coarser image to NaN.
-    package mutating func mask(whereEmpty low: Image, factor: Int) {
-        for y in 0..<low.height {
-            for x in 0..<low.width where low[x, y].isNaN {
-                for j in 0..<factor {
-                    for i in 0..<factor { self[x * factor + i, y * factor + j] = .nan }
-                }
-            }
-        }
     }
 }
