@@ -34,9 +34,6 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         self.validation = validation.map { ($0, $0.fixedCrops(64, size: configuration.cropSize, seed: 0)) }
     }
 
-    /// The model being trained, with the weights as they are.
-    package func currentModel() -> Model { model }
-
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
         var random = Random(seed: configuration.seed, name: "mean and spread batch \(batch)")
         let crops = collection.batch(configuration, fixed: fixedCrops, &random)

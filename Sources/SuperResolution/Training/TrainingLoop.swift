@@ -17,6 +17,7 @@ public struct TrainingProgress: Sendable {
     /// The last validation's loss.
     public let validationLoss: Double?
 
+    /// The same of a part of a model.
     func named(_ part: String) -> TrainingProgress {
         var result = self
         result.part = part

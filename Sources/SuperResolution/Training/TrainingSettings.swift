@@ -42,6 +42,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var latentRefresh: Int
     /// What LR is simulated by, its conditions drawn anew for every crop; nil for the mean over every block.
     package var simulate: Degradation?
+    /// Without effect in `corrdiff`, whose networks see ``LocalUnit``.
     public var normalization: FieldNormalization
 
     package enum CodingKeys: String, CodingKey, CaseIterable {

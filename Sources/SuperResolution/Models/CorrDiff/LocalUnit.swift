@@ -10,7 +10,7 @@ package struct LocalUnit: Sendable, Codable, Equatable {
 
     package init(floor: Float, variance: Float, square: Float) { (self.floor, self.variance, self.square) = (floor, variance, square) }
 
-    /// Fitted to HMI's active regions.
+    /// Chosen on HMI's active regions.
     package static let activeRegions = LocalUnit(floor: 6, variance: 0.15, square: 0.0016)
 
     /// - Parameter low: `[batch, height, width, 1]` in Gauss; continued beyond its borders by the pixels at them
