@@ -120,6 +120,37 @@ import Testing
         }
     }
 
+    /// Of a uniform field only the gain is seen: its deviation, and that it stays alike over the stated width. White noise under a Gaussian of standard
+    /// deviation s correlates by exp(−d² / 4s²) at a distance d.
+    @Test func gainVariesFromPlaceToPlace() throws {
+        try withTemporaryFolder { folder in
+            try write(1, side: 256, to: folder)
+            let map = folder.appending(path: "map0.fits")
+            let header = try FITSFile(reading: map).firstImage().header
+            try FileManager.default.removeItem(at: map)
+            try FITSWriter.write(Image(width: 256, height: 256, repeating: 1000), header: header, to: map)
+            var degradation = try #require(Instrument.mdi.degradation)
+            (degradation.noise, degradation.gainScatter, degradation.weakFieldExcess) = (0...0, 1...1, 0...0)
+            (degradation.gainVariation, degradation.gainVariationWidth) = (0.08...0.08, 10)
+            let collection = try simulated(folder, degradation)
+            var random = Random(seed: 3)
+            var (squares, products, count) = (0.0, 0.0, 0)
+            for _ in 0..<20 {
+                let low = Image(try collection.lowResolution([collection.randomCrop(size: 192, &random)], scale: 4))
+                for y in 0..<low.height {
+                    for x in 2..<low.width {
+                        // Half of the crops are of the other polarity.
+                        let (here, near) = (Double(abs(low[x, y])) / 1000 - 1, Double(abs(low[x - 2, y])) / 1000 - 1)
+                        (squares, products, count) = (squares + here * here, products + here * near, count + 1)
+                    }
+                }
+            }
+            #expect(abs((squares / Double(count)).squareRoot() / 0.08 - 1) < 0.05, "\((squares / Double(count)).squareRoot())")
+            let deviation = 10 / 2.354820045 / (4 * Self.arcsecPerPixel)
+            #expect(abs(products / squares - exp(-1 / (deviation * deviation))) < 0.03, "\(products / squares)")
+        }
+    }
+
     @Test func drawsDependOnTheSeedAlone() throws {
         try withTemporaryFolder { folder in
             try write(3, side: 64, to: folder)
@@ -191,7 +222,7 @@ import Testing
             let pair = try failure(try configuration(.enhance))
             #expect(pair.category == .usage && pair.location?.contains("pair.fits") == true, "\(pair)")
         }
-        for change: (inout Degradation) -> Void in [{ $0.noise = -1...4 }, { $0.gain = 0 }, { $0.wingFraction = 0...2 }] {
+        for change: (inout Degradation) -> Void in [{ $0.noise = -1...4 }, { $0.gain = 0 }, { $0.wingFraction = 0...2 }, { $0.gainVariation = 0...2 }] {
             let configuration = try configuration(.enhance, change)
             let failure = #expect(throws: Failure.self) { try configuration.validate() }
             #expect(failure?.category == .configuration && failure?.problem.contains("simulate") == true)

@@ -10,7 +10,7 @@ package struct Degradation: Sendable, Equatable {
     package var wingWidth: Double
     /// What the instrument reads where HMI reads 1 G, in strong field: what its values are divided by before a model sees them.
     package var gain: Double
-    /// Factors of the gain.
+    /// Factors of the gain, one for a crop.
     package var gainScatter: ClosedRange<Double>
     /// By how much of itself the gain is larger in the weakest field.
     package var weakFieldExcess: ClosedRange<Double>
@@ -21,6 +21,11 @@ package struct Degradation: Sendable, Equatable {
     /// Standard deviation, along each axis in arcsec, of where the low resolution lies against the high: nothing of the instrument, but of pairs that are
     /// registered no better.
     package var misregistration = 0.0
+    /// Standard deviation of the gain from place to place as a share of itself: an instrument's sensitivity varies over its field, and two that look at different
+    /// seconds see other oscillations and granules. One for a crop.
+    package var gainVariation: ClosedRange<Double> = 0...0
+    /// Full width at half maximum, arcsec, of the Gaussian over which the gain stays alike.
+    package var gainVariationWidth = 10.0
 
     /// - Parameter check: told whether each range is sound, what is expected and what was found.
     package func check(_ check: (_ isSound: Bool, _ expected: String, _ found: Any) throws -> Void) throws {
@@ -37,6 +42,8 @@ package struct Degradation: Sendable, Equatable {
         try within(weakFieldExcess, 0...10, "a weak-field excess")
         try within(noise, 0...1000, "noise")
         try check((0...10).contains(misregistration), "a misregistration of 0 … 10 arcsec", misregistration)
+        try within(gainVariation, 0...1, "a gain variation")
+        try check((0...600).contains(gainVariationWidth), "a gain variation width of 0 … 600 arcsec", gainVariationWidth)
         try check(saturation.map { $0 > 0 && $0.isFinite } ?? true, "a saturation above 0 G", saturation ?? 0)
     }
 }
@@ -50,6 +57,8 @@ extension Degradation: Codable {
         case gainScatter = "gain-scatter"
         case weakFieldExcess = "weak-field-excess"
         case noise, saturation, misregistration
+        case gainVariation = "gain-variation"
+        case gainVariationWidth = "gain-variation-width"
     }
 
     /// From all ranges, or from the name of an instrument alone, which stands for its own.
@@ -72,5 +81,7 @@ extension Degradation: Codable {
         noise = try container.decode(ClosedRange<Double>.self, forKey: .noise)
         saturation = try container.decodeIfPresent(Double.self, forKey: .saturation)
         misregistration = try container.decodeIfPresent(Double.self, forKey: .misregistration) ?? 0
+        gainVariation = try container.decodeIfPresent(ClosedRange<Double>.self, forKey: .gainVariation) ?? 0...0
+        gainVariationWidth = try container.decodeIfPresent(Double.self, forKey: .gainVariationWidth) ?? 10
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SolarImage
 import TensorCore
 
@@ -28,11 +29,25 @@ extension Degradation {
             let deviates = random.normal([2]).values.map { Double(max(-Self.largestShift, min(Self.largestShift, $0))) }
             shifted = image.shifted(x: deviates[0] * misregistration / arcsecPerPixel, y: deviates[1] * misregistration / arcsecPerPixel)
         }
-        let blurred = observation.mean(of: shifted, arcsecPerPixel: arcsecPerPixel, scale: scale)
+        var blurred = observation.mean(of: shifted, arcsecPerPixel: arcsecPerPixel, scale: scale)
+        varyGain(of: &blurred, arcsecPerPixel: arcsecPerPixel * Double(scale), &random)
         var low = blurred.cropped(x: border, y: border, width: blurred.width - 2 * border, height: blurred.height - 2 * border)
         observation.addNoise(to: &low, &random)
         low.pixels = low.pixels.map { $0 / Float(gain) }
         return low
+    }
+
+    /// Multiplies by one plus a Gaussian random field, that of ``gainVariation``.
+    private func varyGain(of low: inout Image, arcsecPerPixel: Double, _ random: inout Random) {
+        guard gainVariation.upperBound > 0 else { return }
+        let deviation = gainVariation.lowerBound + Double(random.uniform()) * (gainVariation.upperBound - gainVariation.lowerBound)
+        let psf = PointSpreadFunction(width: gainVariationWidth)
+        let deviates = Image(width: low.width, height: low.height, pixels: random.normal([low.height, low.width]).values)
+        let smooth = deviates.blurred(by: psf, arcsecPerPixel: arcsecPerPixel)
+        // White noise under a Gaussian of standard deviation s pixels keeps 1 / (4 π s²) of its variance.
+        let width = gainVariationWidth / (8 * log(2)).squareRoot() / arcsecPerPixel
+        let scale = Float(deviation * max(1, (4 * Double.pi).squareRoot() * width))
+        for index in low.pixels.indices { low.pixels[index] *= 1 + scale * smooth.pixels[index] }
     }
 
     /// How many pixels around a crop its low resolution may depend on; whole blocks.
