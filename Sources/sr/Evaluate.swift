@@ -13,7 +13,8 @@ struct Evaluate: ParsableCommand {
             DATA is a folder of high-resolution FITS maps (of a prepared folder its test part), degraded here by 4 × 4 block means, or of pairs with an \
             extension LR. Every model, and the baselines nearest, bicubic, bicubic-consistent and kriging, are scored on the same maps; beside \
             ensembles also kriging-ensemble, the null model of uncertainty; an autoencoder by its reconstruction. With --predictions and --references \
-            what another program made is scored instead, in Gauss, NAME.fits or NAME_sr.fits against NAME.fits.
+            what another program made is scored instead, in Gauss, NAME.fits or NAME_sr.fits against NAME.fits: the cube \
+            SAMPLES as an ensemble where there is one, else the first image.
 
             Prints the table and how sure the differences from the first model are; writes report.html with all tables and figures, report.json, \
             table.md, .csv and .tex, differences.md, .csv and .tex, per-image.csv, curves.csv, and the figures as PNG and PDF. Scores are kept in \

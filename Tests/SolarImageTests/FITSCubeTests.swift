@@ -74,6 +74,10 @@ import Testing
             #expect(try file.firstImage().image == image)
             #expect(try file.image(named: "LR")?.image == Fixture.pattern(4, 3))
             expectFailure(.badData, "SAMPLES", "not an image with 2 axes") { _ = try file.image(named: "SAMPLES") }
+            let planes = try #require(try file.cube(named: "samples"))
+            #expect(planes[0] == Self.plane(0) && planes[2] == Self.plane(2) && planes[1][3, 2].isNaN && planes[1][2, 2] == Self.plane(1)[2, 2])
+            #expect(try file.cube(named: "STD") == nil)
+            expectFailure(.badData, "LR", "not an image with 3 axes") { _ = try file.cube(named: "LR") }
             let unit = try #require(try units(url).last)
             #expect(unit.header.integer("NAXIS3") == 3 && unit.header.integer("BITPIX") == -32 && !unit.header.contains("BSCALE"))
             #expect(unit.header.withoutStructure() == header.withoutStructure(), "every other card as it was")

@@ -93,6 +93,29 @@ import Testing
         }
     }
 
+    /// Three samples, 4 G below and 2 and 5 G above the truth: |x − y| is 11/3 G in the mean, |x − x'| of pairs 6 G.
+    @Test func samplesOfPredictionsAreAnEnsemble() throws {
+        try withTemporaryFolder { folder in
+            let truth = EvaluationExample.field(6)
+            let map = try EvaluationExample.write("map", truth, to: folder.appending(path: "maps"))
+            let other = folder.appending(path: "other")
+            try createFolder(other)
+            let offsets: [Float] = [-4, 2, 5]
+            let cube = FITSWriter.Cube(name: "SAMPLES", header: FITSHeader(), count: offsets.count) { index in
+                truth.transformed { _, _, value in value + offsets[index] }
+            }
+            try FITSWriter.write(truth, header: FITSHeader(), cube: cube, to: other.appending(path: "map_sr.fits"))
+            var options = Evaluation.Options()
+            options.metrics = ["psnr", "calibration"]
+            let evaluation = try Evaluation(predictions: fitsFiles(in: other), of: other, options: options, logger: .init(label: "test"))
+            let outcome = try EvaluationExample(evaluation, maps: [map], to: folder.appending(path: "report"))
+            let samples = try outcome.scores().map { $0["sample"] }
+            #expect(outcome.failures.isEmpty && samples.prefix(3) == ["1", "2", "3"], "\(outcome.failures)")
+            let score = try #require(try outcome.report().models[0].metrics["crps"]?.mean)
+            #expect(abs(score - 2.0 / 3) < 1e-3, "\(score)")
+        }
+    }
+
     @Test func nothingToScoreIsAFailure() throws {
         try withTemporaryFolder { folder in
             let maps = try ["first", "second"].map { try EvaluationExample.write($0, EvaluationExample.field(5), to: folder.appending(path: "maps")) }

@@ -19,6 +19,8 @@ package struct FITSPlane: Sendable {
     package let width: Int, height: Int
     package let hdu: Int
     let axisCount: Int
+    /// Its place along the third axis, from 0.
+    var index = 0
     /// Whether pixels are stored as integers.
     let isInteger: Bool
     /// A value that stands for none; NaN if there is no such value.
@@ -150,6 +152,7 @@ public final class FITSFile {
         guard try move(to: plane.hdu), count > 0 else { return }
         var first = [Int64](repeating: 1, count: plane.axisCount)
         first[1] = Int64(rows.lowerBound + 1)
+        if plane.axisCount > 2 { first[2] = Int64(plane.index + 1) }
         var none = Float.nan
         var (anyNone, status): (CInt, CInt) = (0, 0)
         ffgpxvll(handle, TFLOAT, &first, Int64(count), &none, target, &anyNone, &status)  // fits_read_pixll
@@ -167,16 +170,25 @@ public final class FITSFile {
     /// The image whose `EXTNAME` is `name` (case does not matter); nil if there is no such extension.
     /// - Throws: `Failure` (`.badData`) if it is not two-dimensional or cannot be read.
     public func image(named name: String) throws -> FITSImage? {
-        var hdu = 0
-        while try move(to: hdu) {
-            hdu += 1
-            guard try header().string("EXTNAME")?.uppercased() == name.uppercased() else { continue }
-            guard case .image(let axes) = try content(), FITSFile.isPlane(axes) else {
-                throw Failure(.badData, "the extension \(name) is not an image with 2 axes", at: location)
-            }
-            return try image(plane(axes))
+        guard try move(to: name) else { return nil }
+        guard case .image(let axes) = try content(), FITSFile.isPlane(axes) else {
+            throw Failure(.badData, "the extension \(name) is not an image with 2 axes", at: location)
         }
-        return nil
+        return try image(plane(axes))
+    }
+
+    /// The images along the third axis of the extension whose `EXTNAME` is `name` (case does not matter); nil if there is no such extension.
+    /// - Throws: `Failure` (`.badData`) if it has not three axes, if an image has not one pixel with a value, or if it cannot be read.
+    public func cube(named name: String) throws -> [Image]? {
+        guard try move(to: name) else { return nil }
+        guard case .image(let axes) = try content(), axes.count >= 3, axes[2] > 0, FITSFile.isPlane(Array(axes[..<2] + axes[3...])) else {
+            throw Failure(.badData, "the extension \(name) is not an image with 3 axes", at: location)
+        }
+        var plane = try plane(axes)
+        return try (0..<axes[2]).map { index in
+            plane.index = index
+            return try image(plane).image
+        }
     }
 }
 
@@ -202,6 +214,16 @@ extension FITSFile {
             throw fitsFailure(.badData, "the header cannot be read", status: status, at: "\(url.path), HDU \(hdu)", remedy: "fetch the file again")
         }
         return true
+    }
+
+    /// Moves to the unit with that `EXTNAME`; false if there is none.
+    private func move(to name: String) throws -> Bool {
+        var hdu = 0
+        while try move(to: hdu) {
+            if try header().string("EXTNAME")?.uppercased() == name.uppercased() { return true }
+            hdu += 1
+        }
+        return false
     }
 
     private func header() throws -> FITSHeader {
@@ -250,7 +272,7 @@ extension FITSFile {
         var (dataStart, status) = (Int64(0), CInt(0))
         ffghadll(handle, nil, &dataStart, nil, &status)  // fits_get_hduaddrll
         let available = Int(handle.pointee.Fptr.pointee.filesize - dataStart)
-        let shape = "\(axes[0]) × \(axes[1])"
+        let shape = axes.map(String.init).joined(separator: " × ")
         let stored = FITSStructure.dataSize(header)
         guard status == 0, let stored, stored <= available else {
             throw Failure(
@@ -258,10 +280,11 @@ extension FITSFile {
                 expected: "\(stored.map(String.init) ?? "countless") bytes for \(shape) pixels",
                 found: "\(max(0, available)) bytes", remedy: "fetch the file again")
         }
-        let (count, overflow) = axes[0].multipliedReportingOverflow(by: axes[1])
+        // Overflows to infinity, which is more than any file holds.
+        let count = axes.reduce(1.0) { $0 * Double($1) }
         let tile = [header.integer("ZTILE1") ?? 1, header.integer("ZTILE2") ?? 1].reduce(1.0) { $0 * Double($1) }
         // The strongest compression of the standard, PLIO with runs of 4095 pixels in 2 bytes, stays below this; so do gzip (1032) and Rice (205).
-        guard !overflow, Double(count) <= 2048 * Double(available), tile <= 2048 * Double(available) else {
+        guard count <= 2048 * Double(available), tile <= 2048 * Double(available) else {
             throw Failure(
                 .badData, "the header asks for more pixels than the file can hold", at: location, expected: "at most 2048 pixels a byte",
                 found: "\(shape) pixels in \(available) bytes", remedy: "fetch the file again")

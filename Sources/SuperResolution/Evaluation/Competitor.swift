@@ -144,7 +144,7 @@ struct Competitor {
         return file
     }
 
-    /// Predictions in Gauss: `count` of a probabilistic model, one of any other.
+    /// Predictions in Gauss: `count` of a probabilistic model, of a file as many as its `SAMPLES` holds, one of any other.
     /// - Parameters:
     ///   - observation: how the low resolution came about, for kriging.
     ///   - options: how samples are drawn, and by what observation results are held to their input.
@@ -173,7 +173,7 @@ struct Competitor {
         case .files:
             let file = try file(for: map)
             do {
-                return [try Magnetogram(reading: file).image]
+                return try FITSFile(reading: file).cube(named: "SAMPLES") ?? [Magnetogram(reading: file).image]
             } catch let failure as Failure {
                 throw Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil)
             }

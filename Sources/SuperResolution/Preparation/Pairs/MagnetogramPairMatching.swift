@@ -39,7 +39,8 @@ package struct MagnetogramPairMatching: Sendable {
             high.map { Candidate($0, isReference: true, qualityMask: qualityMask) },
             low.map { Candidate($0, isReference: false, qualityMask: qualityMask) }
         )
-        let nearestLow = highs.map { $0.nearest(among: lows) }, nearestHigh = lows.map { $0.nearest(among: highs) }
+        let (highTimes, lowTimes) = (Timeline(highs), Timeline(lows))
+        let nearestLow = highs.map { $0.time.flatMap(lowTimes.nearest) }, nearestHigh = lows.map { $0.time.flatMap(highTimes.nearest) }
         func isPair(_ high: Int, _ low: Int) -> Bool {
             guard nearestLow[high] == low, nearestHigh[low] == high, let minutes = highs[high].minutes(after: lows[low]) else { return false }
             return abs(minutes) <= limit
@@ -98,16 +99,6 @@ extension MagnetogramPairMatching {
             return (time.taiSeconds - start.taiSeconds) / 60
         }
 
-        func nearest(among others: [Candidate]) -> Int? {
-            var best: (index: Int, distance: Double, minutes: Double)?
-            for (index, other) in others.enumerated() {
-                guard let minutes = other.minutes(after: self) else { continue }
-                if let best, (best.distance, best.minutes) <= (abs(minutes), minutes) { continue }
-                best = (index, abs(minutes), minutes)
-            }
-            return best?.index
-        }
-
         func unmatched(nearest: Candidate?, limit: Double) -> Unmatched {
             if let failure {
                 var text = failure
@@ -123,6 +114,34 @@ extension MagnetogramPairMatching {
             let fault = abs(minutes) > limit ? "is \(distance), more than \(String(format: "%g", limit))" : "is \(distance) and has a nearer one"
             let reason = "\(file) \(fault): \(nearest.url.lastPathComponent)"
             return Unmatched(url: url, reason: reason, failure: nil)
+        }
+    }
+
+    /// The files with a time, in its order.
+    private struct Timeline {
+        private let entries: [(seconds: Double, index: Int)]
+
+        init(_ candidates: [Candidate]) {
+            entries = candidates.enumerated().compactMap { index, candidate in candidate.time.map { ($0.taiSeconds, index) } }.sorted { $0 < $1 }
+        }
+
+        /// Of several at one time, the one given first.
+        func nearest(to time: ObservationTime) -> Int? {
+            let later = first(from: time.taiSeconds)
+            guard later > 0 else { return entries.first?.index }
+            let earlier = entries[first(from: entries[later - 1].seconds)]
+            guard later < entries.count else { return earlier.index }
+            return time.taiSeconds - earlier.seconds <= entries[later].seconds - time.taiSeconds ? earlier.index : entries[later].index
+        }
+
+        /// The place of the first that is not before.
+        private func first(from seconds: Double) -> Int {
+            var (low, high) = (0, entries.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if entries[middle].seconds < seconds { low = middle + 1 } else { high = middle }
+            }
+            return low
         }
     }
 }
