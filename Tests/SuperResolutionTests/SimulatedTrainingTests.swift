@@ -222,7 +222,10 @@ import Testing
             let pair = try failure(try configuration(.enhance))
             #expect(pair.category == .usage && pair.location?.contains("pair.fits") == true, "\(pair)")
         }
-        for change: (inout Degradation) -> Void in [{ $0.noise = -1...4 }, { $0.gain = 0 }, { $0.wingFraction = 0...2 }, { $0.gainVariation = 0...2 }] {
+        let changes: [(inout Degradation) -> Void] = [
+            { $0.noise = -1...4 }, { $0.gain = 0 }, { $0.wingFraction = 0...2 }, { $0.gainVariation = 0...2 },
+        ]
+        for change in changes {
             let configuration = try configuration(.enhance, change)
             let failure = #expect(throws: Failure.self) { try configuration.validate() }
             #expect(failure?.category == .configuration && failure?.problem.contains("simulate") == true)
