@@ -12,7 +12,9 @@ private let temporaryFiles = Atomic<Int>(0)
 public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Void) throws {
     let folder = url.deletingLastPathComponent()
     let number = temporaryFiles.wrappingAdd(1, ordering: .relaxed).newValue
-    let temporary = folder.appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier)-\(number).partial")
+    // Not the file's own name, which may be as long as names can be; the last part tells machines apart that share a folder.
+    let temporary = folder.appendingPathComponent(
+        ".partial-\(ProcessInfo.processInfo.processIdentifier)-\(number)-\(String(UInt32.random(in: 0...UInt32.max), radix: 16))")
     guard access(folder.path, W_OK) == 0 else { throw cannotWrite(url, errno) }
     do {
         try body(temporary)
@@ -42,7 +44,11 @@ public func createFolder(_ url: URL) throws {
     }
 }
 
-private func cannotWrite(_ url: URL, _ code: Int32) -> Failure { cannotWrite(url, found: String(cString: strerror(code))) }
+private func cannotWrite(_ url: URL, _ code: Int32) -> Failure {
+    var failure = cannotWrite(url, found: String(cString: strerror(code)))
+    if code == ENAMETOOLONG { failure.remedy = "choose a shorter name" }
+    return failure
+}
 
 private func cannotWrite(_ url: URL, found: String) -> Failure {
     Failure(

@@ -64,9 +64,9 @@ extension Logger {
 /// A URL for a path given by the user.
 func fileURL(_ path: String) -> URL { URL(fileURLWithPath: (path as NSString).expandingTildeInPath).standardizedFileURL }
 
-/// FITS files, or those of folders, in the order given.
+/// FITS files, or those of folders, in the order given; tells of files in these that look like FITS files and are left out.
 /// - Throws: `Failure` (`.missingInput`) for a path that does not exist, (`.badData`) for a folder without FITS files.
-func expandInputs(_ paths: [String], files: (URL) throws -> [URL]) throws -> [URL] {
+func expandInputs(_ paths: [String], _ logger: Logger, files: (URL) throws -> [URL] = fitsFiles(in:)) throws -> [URL] {
     try paths.flatMap { path -> [URL] in
         let url = fileURL(path)
         var isFolder: ObjCBool = false
@@ -75,9 +75,12 @@ func expandInputs(_ paths: [String], files: (URL) throws -> [URL]) throws -> [UR
         }
         guard isFolder.boolValue else { return [url] }
         let found = try files(url)
+        for file in try unreadFITSFiles(in: url) {
+            logger.warning("left out: \(file.path): files of this kind are not read; unpack it, or give it one of the endings \(FITSName.endings)")
+        }
         guard !found.isEmpty else {
             throw Failure(
-                .badData, "the folder holds no FITS file", at: path, expected: "files named .fits, .fit, .fts, .fits.fz or .fits.gz", found: "none")
+                .badData, "the folder holds no FITS file", at: path, expected: "files named \(FITSName.endings)", found: "none")
         }
         return found
     }

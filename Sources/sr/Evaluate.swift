@@ -116,7 +116,7 @@ struct Evaluate: ParsableCommand {
         logger.warnOfSlowProducts()
         let folder = fileURL(output)
         try common.checkOutput(folder.appendingPathComponent("report.json"))
-        let files = try expandInputs(references.map { [$0] } ?? data) { url in
+        let files = try expandInputs(references.map { [$0] } ?? data, logger) { url in
             let test = url.appendingPathComponent("test")
             return try fitsFiles(in: FileManager.default.fileExists(atPath: test.path) ? test : url)
         }
@@ -131,7 +131,7 @@ struct Evaluate: ParsableCommand {
         let evaluation =
             if let predictions {
                 try Evaluation(
-                    predictions: expandInputs([predictions], files: fitsFiles(in:)), of: fileURL(predictions), options: options, logger: logger)
+                    predictions: expandInputs([predictions], logger), of: fileURL(predictions), options: options, logger: logger)
             } else {
                 try Evaluation(models: models, options: options, logger: logger)
             }
@@ -143,8 +143,7 @@ struct Evaluate: ParsableCommand {
             isCancelled: { Interruption.isRequested })
         display.finish()
         try writeAtomically(try configuration(models), to: folder.appendingPathComponent("config.yaml"))
-        // Past the buffer, so that it comes before what the log says next.
-        FileHandle.standardOutput.write(Data(tables.utf8))
+        try StandardStream.output(tables)
         logger.info("report: \(folder.path)")
         if !failures.isEmpty {
             throw Failure(.badData, "not all could be scored; the report holds the rest:" + failures.map { "\n  \($0)" }.joined())

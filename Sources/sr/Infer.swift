@@ -172,8 +172,8 @@ struct Infer: ParsableCommand {
         let logger = common.start()
         logger.warnOfSlowProducts()
         let shard = try parsedShard()
-        let all = try expandInputs(inputs, files: fitsFiles(in:))
-        let named = Dictionary(grouping: all) { fitsStem($0.lastPathComponent) }
+        let all = try expandInputs(inputs, logger)
+        let named = Dictionary(grouping: all) { FITSName.stem($0.lastPathComponent) }
         if let (name, clashing) = named.first(where: { $0.value.count > 1 }) {
             throw Failure(
                 .usage, "several inputs would be written to \(name)_sr.fits", found: clashing.map(\.path).joined(separator: ", "),
@@ -196,7 +196,7 @@ struct Infer: ParsableCommand {
         let start = ContinuousClock.now
         var (made, skipped) = (0, 0)
         for (index, file) in files.enumerated() {
-            let target = folder.appendingPathComponent("\(fitsStem(file.lastPathComponent))_sr.fits")
+            let target = folder.appendingPathComponent("\(FITSName.stem(file.lastPathComponent))_sr.fits")
             let picture = target.deletingPathExtension().appendingPathExtension("png")
             do {
                 let product = try choice.product(for: file)

@@ -48,7 +48,7 @@ struct Models: ParsableCommand {
         for (name, url) in files {
             let model = try Model(reading: url)
             let training = model.training
-            print(
+            try StandardStream.output(
                 """
                 \(name)
                   system      \(model.kind.rawValue), \(model.scale) times
@@ -58,8 +58,9 @@ struct Models: ParsableCommand {
                   data        \(model.data)
                   file        \(url.path)
                   SHA-256     \(try sha256(of: url))
+
                 """)
-            if let card = model.card { print("  measured on \("\(card)".replacing("\n", with: "\n              "))") }
+            if let card = model.card { try StandardStream.output("  measured on \("\(card)".replacing("\n", with: "\n              "))\n") }
         }
     }
 }

@@ -183,7 +183,7 @@ struct Prepare: ParsableCommand {
         let logger = common.start()
         let options = try options()
         try checkConfiguration()
-        let files = try expandInputs(inputs, files: fitsFiles(in:))
+        let files = try expandInputs(inputs, logger)
         let folder = output.map { PreparedFolder(fileURL($0)) }
         guard let folder, !check else { return try prepare(files, options, to: nil, logger) }
         try folder.check(inputs: files, overwrite: common.overwrite)
@@ -214,7 +214,7 @@ struct Prepare: ParsableCommand {
                     logger.warning("left out: \(rejection.url.path): \(rejection.reason)")
                 }
             }
-            if check { print(preparation.report) }
+            if check { try StandardStream.output("\(preparation.report)\n") }
             guard !survey.sources.isEmpty else {
                 if files.count == 1 { try failures.finish() }
                 throw Failure(

@@ -22,17 +22,29 @@ struct SR: ParsableCommand {
 @main
 enum Main {
     static func main() {
+        StandardStream.prepare()
         do {
             let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
             var command = try SR.parseAsRoot(arguments)
             try command.run()
         } catch let failure as Failure {
-            Terminal.finishLine()
-            FileHandle.standardError.write(Data("sr: \(failure)\n".utf8))
-            Foundation.exit(failure.category.exitStatus)
+            end(with: failure)
         } catch {
-            SR.exit(withError: error)
+            // Help and version are what was asked for; of usage errors the message is no product.
+            let (status, message) = (SR.exitCode(for: error).rawValue, SR.fullMessage(for: error))
+            if status != 0 {
+                StandardStream.note("\(message)\n")
+            } else if !message.isEmpty {
+                do { try StandardStream.output("\(message)\n") } catch { end(with: error as? Failure ?? Failure(.cannotWrite, "\(error)")) }
+            }
+            Foundation.exit(status)
         }
+    }
+
+    private static func end(with failure: Failure) -> Never {
+        Terminal.finishLine()
+        StandardStream.note("sr: \(failure)\n")
+        Foundation.exit(failure.category.exitStatus)
     }
 }
 

@@ -1,23 +1,24 @@
 import Foundation
+import Groundwork
 import Logging
 import Synchronization
 
 /// Standard error, shared by the log and the progress line.
 enum Terminal {
-    static let isInteractive = isatty(FileHandle.standardError.fileDescriptor) == 1
+    static let isInteractive = isatty(STDERR_FILENO) == 1
 
     private static let hasOpenLine = Mutex(false)
 
     /// Writes a line; on a terminal it takes the place of the progress line.
     static func writeLine(_ text: String) {
         finishLine()
-        FileHandle.standardError.write(Data("\(text)\n".utf8))
+        StandardStream.note("\(text)\n")
     }
 
     /// Overwrites the last line of a terminal.
     static func rewriteLine(_ text: String) {
         hasOpenLine.withLock { $0 = true }
-        FileHandle.standardError.write(Data("\r\u{1B}[2K\(text)".utf8))
+        StandardStream.note("\r\u{1B}[2K\(text)")
     }
 
     /// Clears the progress line, if one stands.
@@ -26,13 +27,13 @@ enum Terminal {
             defer { open = false }
             return open
         }
-        if wasOpen { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+        if wasOpen { StandardStream.note("\r\u{1B}[2K") }
     }
 
     /// Columns of the terminal, 80 if unknown.
     static var columns: Int {
         var size = winsize()
-        return ioctl(FileHandle.standardError.fileDescriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 }
 

@@ -149,7 +149,7 @@ struct TrainingOptions: ParsableArguments {
     ) throws {
         ConvolutionAlgorithm.current = convolution
         if printConfig {
-            print(try configuration.yaml(), terminator: "")
+            try StandardStream.output(try configuration.yaml())
             return
         }
         logger.warnOfSlowProducts()
@@ -159,7 +159,7 @@ struct TrainingOptions: ParsableArguments {
             logger: logger)
         logger.info("\(trainer.summary)")
         if dryRun {
-            print(try trainer.dryRun())
+            try StandardStream.output("\(try trainer.dryRun())\n")
             return
         }
         if !resume {

@@ -90,6 +90,17 @@ import Testing
     }
 
     @Test(arguments: [
+        ("quiet: 1", "quiet is neither on nor off"), ("quiet: \"no\"", "quiet is neither on nor off"), ("overwrite: [true]", "overwrite is neither"),
+        ("model: null", "model is not text"), ("model:", "model is not text"), ("seed: {a: b}", "seed is not text"), ("seed: [[1]]", "seed is not text"),
+    ]) func entriesOfAnotherKind(_ text: String, _ word: String) throws {
+        try withFolder { folder in
+            try Data((text + "\n").utf8).write(to: folder.appendingPathComponent("c.yaml"))
+            expectRefusal(try run("infer DATA --output OUT --config CONFIG", in: folder), 78, ["c.yaml", word])
+            #expect(files(under: folder) == ["c.yaml"])
+        }
+    }
+
+    @Test(arguments: [
         ("batch-size: many", "batch-size"), ("model: cnn", "expected vqgan"), ("normalization: {kind: linear, limit: -5}", "normalization.limit"),
         ("epochs: 2\nsteps: 3", "steps and epochs exclude each other"),
         ("autoencoder: {patch: 0, width: 8, multipliers: [1, 2], latent_channels: 4, codebook_size: 64, decodes_quantized: false}", "patch"),

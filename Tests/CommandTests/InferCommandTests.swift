@@ -140,6 +140,19 @@ import Testing
         }
     }
 
+    /// Values are what stands in the file, not what YAML makes of dates, numbers and words.
+    @Test(arguments: ["2010-10-15", "0010", "1.10", "1e3", "on", "-dash"]) func namesInAFileAreText(_ name: String) throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            try TestMap.writeLow(to: folder.appendingPathComponent("low.fits"), side: 16)
+            try Data("steps: 1\nmodel: [\(model.path)]\noutput: \(name)\nquiet: yes\npreview: off\n".utf8)
+                .write(to: folder.appendingPathComponent("c.yaml"))
+            let result = try SRProcess(["infer", "low.fits", "--config", "c.yaml"], in: folder).result()
+            #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
+            #expect(files(under: folder).contains("\(name)/low_sr.fits"), "\(files(under: folder))")
+        }
+    }
+
     @Test func optionsMayStandInAFile() throws {
         let model = try TinyModels.shared.get().model
         try withFolder { folder in

@@ -29,13 +29,14 @@ final class SRProcess {
     /// - Parameters:
     ///   - folder: the working folder; nil for that of the tests.
     ///   - environment: variables to set beside those of the tests.
-    init(_ arguments: [String], in workingFolder: URL? = nil, environment: [String: String] = [:]) throws {
+    ///   - redirection: what a shell is to do with the outputs, such as `2>/dev/full`.
+    init(_ arguments: [String], in workingFolder: URL? = nil, environment: [String: String] = [:], redirection: String? = nil) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("sr-process-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for name in ["output", "errors"] { try Data().write(to: file(name)) }
         let program: URL = try #require(Self.program, "sr is not built beside the tests")
-        process.executableURL = program
-        process.arguments = arguments
+        process.executableURL = redirection == nil ? program : URL(fileURLWithPath: "/bin/sh")
+        process.arguments = redirection.map { ["-c", "exec \"$0\" \"$@\" \($0)", program.path] + arguments } ?? arguments
         if let workingFolder { process.currentDirectoryURL = workingFolder }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice

@@ -39,6 +39,17 @@ import Testing
         }
     }
 
+    /// Names may be as long as the file system lets them be.
+    @Test func namesMayBeLong() throws {
+        try withFolder { folder in
+            let name = String(repeating: "n", count: 255)
+            try writeAtomically("one", to: folder.appendingPathComponent(name))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [name])
+            let failure = #expect(throws: Failure.self) { try writeAtomically("one", to: folder.appendingPathComponent(name + "n")) }
+            #expect(failure?.category == .cannotWrite && failure?.remedy == "choose a shorter name")
+        }
+    }
+
     @Test func failuresSayWhy() throws {
         try withFolder { folder in
             let missing = folder.appendingPathComponent("missing/a.txt")

@@ -83,7 +83,7 @@ package final class MagnetogramCollection {
         }
         guard !entries.isEmpty else {
             throw Failure(
-                .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as .fits, .fit, .fts or .fits.fz",
+                .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as \(FITSName.endings)",
                 found: files.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
         }
         self.init(entries: entries)
@@ -309,26 +309,4 @@ package final class MagnetogramCollection {
         cache[index] = fields
         cachedPixels += pixels
     }
-}
-
-/// The FITS files of a folder, by name.
-/// - Throws: `Failure` (`.missingInput`) if there is no such folder.
-package func fitsFiles(in folder: URL) throws -> [URL] {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
-        let isFile = FileManager.default.fileExists(atPath: folder.path)
-        throw Failure(isFile ? .badData : .missingInput, isFile ? "this is a file, not a folder" : "there is no such folder", at: folder.path)
-    }
-    do {
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
-        return names.filter(isFITSName).sorted().map { folder.appendingPathComponent($0) }
-    } catch {
-        throw Failure(.badData, "the folder cannot be read", at: folder.path, found: error.localizedDescription)
-    }
-}
-
-/// Whether a name ends as FITS files do, compressed or not, and is not hidden.
-package func isFITSName(_ name: String) -> Bool {
-    let lower = name.lowercased()
-    return !name.hasPrefix(".") && [".fits", ".fit", ".fts", ".fits.fz", ".fits.gz"].contains { lower.hasSuffix($0) }
 }

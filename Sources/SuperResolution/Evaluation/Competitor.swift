@@ -85,7 +85,7 @@ struct Competitor {
     }
 
     static func stem(_ file: URL) -> String {
-        let stem = fitsStem(file.lastPathComponent)
+        let stem = FITSName.stem(file.lastPathComponent)
         return stem.hasSuffix("_sr") ? String(stem.dropLast(3)) : stem
     }
 

@@ -17,7 +17,7 @@ package final class ImageSpool {
     /// - Throws: `Failure` (`.cannotWrite`) if the folder cannot be written.
     package init(width: Int, height: Int, beside url: URL) throws {
         (self.width, self.height, path) = (width, height, url.path)
-        let name = ".\(url.lastPathComponent).\(UUID().uuidString).images.partial"
+        let name = ".partial-images-\(UUID().uuidString)"
         let file = url.deletingLastPathComponent().appendingPathComponent(name).path
         descriptor = open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw ImageSpool.failure("cannot be written", at: path) }

@@ -92,7 +92,7 @@ package struct Preparation: Sendable {
 
     /// The source's name without its ending, and the crop's place if it is not the whole map.
     private static func name(of frame: CropFrame, in source: PreparationSource) -> String {
-        let stem = fitsStem(source.url.lastPathComponent)
+        let stem = FITSName.stem(source.url.lastPathComponent)
         return frame.width == source.width && frame.height == source.height ? stem : "\(stem)_x\(frame.x)_y\(frame.y)"
     }
 
@@ -123,8 +123,3 @@ extension ManifestCrop {
     }
 }
 
-/// A file's name without the ending of FITS files.
-package func fitsStem(_ name: String) -> String {
-    let ending = [".fits.fz", ".fits.gz", ".fits", ".fit", ".fts"].first { name.lowercased().hasSuffix($0) }
-    return String(name.dropLast(ending?.count ?? 0))
-}

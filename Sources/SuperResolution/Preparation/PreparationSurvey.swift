@@ -40,7 +40,7 @@ package struct PreparationSurvey: Sendable {
         func read(_ number: Int) throws -> PreparationReader.Finding {
             let workspace = workspaces.withLock { $0.popLast() } ?? PreparationReader.Workspace()
             defer { workspaces.withLock { $0.append(workspace) } }
-            let picture = options.previews ? fitsStem(files[number].lastPathComponent) : nil
+            let picture = options.previews ? FITSName.stem(files[number].lastPathComponent) : nil
             let finding = try reader.read(files[number], number: number, in: workspace) { index, crop in
                 try staging?.write(crop, source: number, index: index, histogram: &workspace.histogram, picture: picture)
             }

@@ -48,7 +48,7 @@ package struct PreparedFolder: Sendable {
         try remove(in: url) { [manifest, fingerprint, configuration].map(\.lastPathComponent).contains($0) }
         let (crops, pictures) = (Set(crops), Set(pictures))
         for own in PreparationPart.allCases {
-            try remove(in: part(own)) { isFITSName($0) && !crops.contains("\(own.rawValue)/\($0)") }
+            try remove(in: part(own)) { FITSName.isFITS($0) && !crops.contains("\(own.rawValue)/\($0)") }
             try createFolder(part(own))
         }
         try remove(in: previews) { $0.hasSuffix(".png") && !pictures.contains($0) }

@@ -85,7 +85,7 @@ package enum StoragePool {
             let failure = Failure(
                 .other, "out of memory", expected: "\(capacity >> 20) MiB at once", found: "\(usedBytes >> 20) MiB in use",
                 remedy: "work on smaller images, tiles or batches, or with more memory")
-            FileHandle.standardError.write(Data("error: \(failure)\n".utf8))
+            StandardStream.note("error: \(failure)\n")
             exit(1)
         }
         return (pointer, capacity)
