@@ -9,8 +9,8 @@ import Testing
 @Suite struct CorrDiffTests {
     private static let training = TrainingSummary(steps: 1, batchSize: 1, seed: 1, images: 1)
 
-    private func configuration(knowsMeans: Bool = true, folds: Int = 0) -> CorrDiff.Configuration {
-        CorrDiff.Configuration(knowsMeans: knowsMeans, width: 8, blocks: 1, folds: folds)
+    private func configuration(knowsMeans: Bool = true, knowsGrid: Bool = false, folds: Int = 0) -> CorrDiff.Configuration {
+        CorrDiff.Configuration(knowsMeans: knowsMeans, knowsGrid: knowsGrid, width: 8, blocks: 1, folds: folds)
     }
 
     /// A model with random weights that all count.
@@ -58,10 +58,27 @@ import Testing
         let model = try model(hasRest: false)
         let corrdiff = try #require(model.corrdiff)
         let field = low(width: 300, height: 20).tensor
-        let (whole, tiles) = (corrdiff.estimate(field), try #require(corrdiff.estimateInTiles(field, isCancelled: { false })))
+        let whole = corrdiff.estimate(field, areMaps: [false])
+        let tiles = try #require(corrdiff.estimateInTiles(field, isMap: false, isCancelled: { false }))
         #expect(relativeError(tiles.condition, whole.condition) < 1e-5)
         #expect(tiles.unit.values == whole.unit.values && tiles.strength.values == whole.strength.values)
-        #expect(corrdiff.estimateInTiles(field, isCancelled: { true }) == nil)
+        #expect(corrdiff.estimateInTiles(field, isMap: false, isCancelled: { true }) == nil)
+    }
+
+    /// Networks that are told the grid see it in a channel of its own; those of before are not told.
+    @Test func theGridIsAChannel() throws {
+        let field = low(width: 8, height: 6).tensor, both = concatenate([field, field], axis: 0)
+        let corrdiff = CorrDiff(configuration(knowsGrid: true), in: ParameterStore(seed: 1).root)
+        let features = corrdiff.estimate(both, areMaps: [true, false]).features
+        #expect(features.shape == [2, 6, 8, 4])
+        #expect(features.sliced(axis: -1, range: 3..<4).values == [Float](repeating: 1, count: 48) + [Float](repeating: -1, count: 48))
+        let tiled = try #require(corrdiff.estimateInTiles(field, isMap: true, isCancelled: { false }))
+        #expect(tiled.features.values == corrdiff.estimate(field, areMaps: [true]).features.values)
+        var json = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(configuration(knowsGrid: true))) as? [String: Any])
+        #expect(json["knows-grid"] as? Bool == true)
+        json["knows-grid"] = nil
+        let before = try JSONDecoder().decode(CorrDiff.Configuration.self, from: JSONSerialization.data(withJSONObject: json))
+        #expect(before == configuration())
     }
 
     // MARK: - Samples

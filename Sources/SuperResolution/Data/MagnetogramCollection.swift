@@ -28,6 +28,8 @@ package final class MagnetogramCollection {
         package let pairScale: Int?
         /// The instrument that this low resolution is of.
         package let pairInstrument: Instrument?
+        /// Whether it was resampled to a map rather than as observed.
+        package let isMap: Bool
         /// The side of a pixel, if the header tells; of a map in degrees, as it appears in the centre of the disk.
         package let arcsecPerPixel: Double?
         /// The SHA-256 of its pixels, those off the disk as NaN (see ``Image/pixelDigest()``), in a pair followed by that of the low resolution.
@@ -35,9 +37,9 @@ package final class MagnetogramCollection {
 
         package init(
             url: URL, width: Int, height: Int, regions: [Region], pairScale: Int? = nil, pairInstrument: Instrument? = nil,
-            arcsecPerPixel: Double? = nil, digest: String
+            isMap: Bool = false, arcsecPerPixel: Double? = nil, digest: String
         ) {
-            (self.url, self.width, self.height, self.regions) = (url, width, height, regions)
+            (self.url, self.width, self.height, self.regions, self.isMap) = (url, width, height, regions, isMap)
             (self.pairScale, self.pairInstrument, self.arcsecPerPixel, self.digest) = (pairScale, pairInstrument, arcsecPerPixel, digest)
         }
     }
@@ -73,7 +75,7 @@ package final class MagnetogramCollection {
                 entries.append(
                     Entry(
                         url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale,
-                        pairInstrument: low?.instrument, arcsecPerPixel: map.arcsecPerPixel,
+                        pairInstrument: low?.instrument, isMap: map.isMap, arcsecPerPixel: map.arcsecPerPixel,
                         digest: try map.image.pixelDigest() + (low?.image.pixelDigest() ?? "")))
                 images.append(Fields(high: map.image, low: low?.image))
             } catch let failure as Failure {

@@ -241,6 +241,7 @@ public struct Evaluation {
         if !withPictures || known != nil, let entry = cache.entry(key) { return (entry, known) }
 
         var resolver = self.options.resolver
+        resolver.isMap = map.grid == "CEA"
         resolver.observation = self.options.consistency.observation(
             map.observation, isKnownToModel: competitor.knowsObservations(of: map.instrument))
         let start = ContinuousClock.now

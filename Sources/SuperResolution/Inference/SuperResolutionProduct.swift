@@ -113,6 +113,7 @@ public struct SuperResolutionProduct {
         for remark in source.remarks { advice.once(remark) { logger.warning("\($0)") } }
         var settings = options.resolver
         settings.observation = held(source, options)
+        settings.isMap = source.map.isMap
         let (width, height) = (low.image.width * model.scale, low.image.height * model.scale)
         var ensemble =
             options.samples > 1 ? EnsembleStatistics(width: width, height: height, highPass: try highPass(for: low, options, at: input.path)) : nil

@@ -27,18 +27,20 @@ public struct SuperResolver {
         public var overlap: Int?
         /// How the input came about, by which the result is held to it; nil to leave it as it is.
         public var observation: LinearObservation?
+        /// Whether the input was resampled to a map (SHARP and SMARP CEA) rather than as observed; heeded by models that were trained on both.
+        public var isMap: Bool
         public var seed: UInt64
         public var noise: NoiseKey
 
         public init(
             sampler: Sampler = .dpmSolver, steps: Int = 20, eta: Double = 0, tile: Int? = nil, overlap: Int? = nil,
-            observation: LinearObservation? = .exact, seed: UInt64 = 1, noise: NoiseKey = .own
+            observation: LinearObservation? = .exact, isMap: Bool = false, seed: UInt64 = 1, noise: NoiseKey = .own
         ) {
             precondition(
                 steps >= 1 && (0...1).contains(eta) && tile ?? 16 >= 16 && overlap ?? 0 >= 0 && overlap ?? 0 < tile ?? .max,
                 "SuperResolver.Options: a value is out of range")
             (self.sampler, self.steps, self.eta) = (sampler, steps, eta)
-            (self.tile, self.overlap, self.observation, self.seed, self.noise) = (tile, overlap, observation, seed, noise)
+            (self.tile, self.overlap, self.observation, self.isMap, self.seed, self.noise) = (tile, overlap, observation, isMap, seed, noise)
         }
     }
 
@@ -260,7 +262,7 @@ public struct SuperResolver {
         }
         let values = padded.tensor
         if let corrdiff = model.corrdiff {
-            guard let estimate = corrdiff.estimateInTiles(values, isCancelled: isCancelled) else { throw Self.interrupted }
+            guard let estimate = corrdiff.estimateInTiles(values, isMap: options.isMap, isCancelled: isCancelled) else { throw Self.interrupted }
             let factors = model.description.system.calibration?(estimate.strength)
             return encoding(estimate.condition) { rest, _ in
                 let deviation = rest * estimate.logSpread.exponential()

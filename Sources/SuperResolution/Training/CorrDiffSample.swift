@@ -13,7 +13,7 @@ struct CorrDiffSample {
         let side = CorrDiff.transform.side
         let low = try collection.lowResolution(crops, scale: side)
         let (high, known) = try collection.maskedFields(crops)
-        estimate = corrdiff.estimate(low)
+        estimate = corrdiff.estimate(low, areMaps: crops.map { collection.entries[$0.file].isMap })
         target = corrdiff.coefficients(of: high, beyond: low) / estimate.unit
         let pixels = Float(side * side)
         self.known = known.map { ((blockMean($0, scale: side) - 1) * pixels + 1).clamped(to: 0...1) }

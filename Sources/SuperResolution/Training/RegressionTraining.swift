@@ -66,7 +66,7 @@ extension MagnetogramCollection {
     func example(of model: Model, cropSize: Int) throws -> [(title: String, image: Image)] {
         let crop = fixedCrops(1, size: cropSize, seed: 0)
         let low = Image(try lowResolution(crop, scale: model.scale))
-        let result = try SuperResolver(model).superResolve(low, options: SuperResolver.Options())
+        let result = try SuperResolver(model).superResolve(low, options: SuperResolver.Options(isMap: entries[crop[0].file].isMap))
         return [("LR", low.replicated(by: model.scale)), ("super-resolved", result), ("HR", Image(try fields(crop)))]
     }
 }

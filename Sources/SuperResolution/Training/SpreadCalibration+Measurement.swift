@@ -14,6 +14,7 @@ extension SpreadCalibration {
         options.observation = nil
         var (errors, variances) = ([Double](repeating: 0, count: Self.strengths.count), [Double](repeating: 0, count: Self.strengths.count))
         for crop in crops {
+            options.isMap = collection.entries[crop.file].isMap
             let values = try collection.lowResolution([crop], scale: model.scale)
             let (low, truth) = (Image(values), try collection.maskedFields([crop]))
             let strengths = model.corrdiff?.configuration.unit(values).strength.values ?? []

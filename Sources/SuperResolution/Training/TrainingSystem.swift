@@ -90,7 +90,7 @@ extension TrainingSystem {
             let width = isPaper ? 128 : isSmall ? 64 : 8
             self = .corrdiff(
                 CorrDiff.Configuration(
-                    knowsMeans: true, width: width, blocks: isPaper ? 8 : isSmall ? 5 : 1, folds: isPaper || isSmall ? 3 : 2),
+                    knowsMeans: true, knowsGrid: true, width: width, blocks: isPaper ? 8 : isSmall ? 5 : 1, folds: isPaper || isSmall ? 3 : 2),
                 DiffusionSettings(network: .unet(UNet.Configuration(width: width, multipliers: [1, 2, 2], heads: 4)), prediction: prediction),
                 RegressionStage(steps: isPaper ? 20_000 : isSmall ? 3000 : 100, learningRate: 2e-3, share: 0.4))
         }

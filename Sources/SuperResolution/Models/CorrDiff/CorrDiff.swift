@@ -9,6 +9,9 @@ package struct CorrDiff {
     package struct Configuration: Sendable, Codable, Equatable {
         /// Whether low resolution is the exact mean of every block.
         package var knowsMeans: Bool
+        /// Whether networks are told of a field that it was resampled to a map: of the smallest structure and of the noise it has less than one as observed, which
+        /// its block means do not show.
+        package var knowsGrid: Bool
         /// Channels of the regression network, and its residual blocks.
         package var width: Int
         package var blocks: Int
@@ -19,17 +22,30 @@ package struct CorrDiff {
 
         private enum CodingKeys: String, CodingKey {
             case knowsMeans = "knows-means"
+            case knowsGrid = "knows-grid"
             case width, blocks, unit, folds
         }
 
-        package init(knowsMeans: Bool, width: Int, blocks: Int, unit: LocalUnit = .activeRegions, folds: Int) {
-            (self.knowsMeans, self.width, self.blocks, self.unit, self.folds) = (knowsMeans, width, blocks, unit, folds)
+        package init(knowsMeans: Bool, knowsGrid: Bool, width: Int, blocks: Int, unit: LocalUnit = .activeRegions, folds: Int) {
+            (self.knowsMeans, self.knowsGrid, self.width, self.blocks, self.unit, self.folds) = (knowsMeans, knowsGrid, width, blocks, unit, folds)
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                knowsMeans: try container.decode(Bool.self, forKey: .knowsMeans),
+                // Models of before do not.
+                knowsGrid: try container.decodeIfPresent(Bool.self, forKey: .knowsGrid) ?? false,
+                width: try container.decode(Int.self, forKey: .width), blocks: try container.decode(Int.self, forKey: .blocks),
+                unit: try container.decode(LocalUnit.self, forKey: .unit), folds: try container.decode(Int.self, forKey: .folds))
         }
 
         /// Coefficients of a block that are estimated.
         package var coefficients: Int { knowsMeans ? CorrDiff.transform.count - 1 : CorrDiff.transform.count }
         /// Channels of what the denoising network is given beside the noisy rest.
-        package var conditionChannels: Int { CorrDiff.features + 2 * coefficients }
+        package var conditionChannels: Int { features + 2 * coefficients }
+        /// Channels that the networks see of low resolution.
+        var features: Int { knowsGrid ? 4 : 3 }
         /// How many pixels of low resolution away one can be felt in mean and spread: one more than in the network, for the unit.
         package var reach: Int { CoefficientNetwork.reach(blocks: blocks) + 1 }
 
@@ -43,7 +59,7 @@ package struct CorrDiff {
 
     /// What low resolution tells of the coefficients; all `[batch, height, width, …]` of its size.
     package struct Estimate {
-        /// What the networks see of low resolution, 3 channels.
+        /// What the networks see of low resolution.
         package let features: Tensor
         /// In ``unit``, a channel for each coefficient; the logarithm of the spread likewise.
         package var mean, logSpread: Tensor
@@ -55,8 +71,6 @@ package struct CorrDiff {
     }
 
     package static let transform = BlockTransform(side: 4)
-    /// Channels that the networks see of low resolution.
-    private static let features = 3
     /// Of the logarithm of the spread: from a thousandth of the unit to fifty times it.
     private static let logSpreads: ClosedRange<Float> = -7...4
 
@@ -66,17 +80,25 @@ package struct CorrDiff {
 
     package init(_ configuration: Configuration, in scope: Scope) {
         self.configuration = configuration
-        let (width, blocks, count) = (configuration.width, configuration.blocks, configuration.coefficients)
-        regression = CoefficientNetwork(Self.features, 2 * count, width: width, blocks: blocks, in: scope / "regression")
+        let (width, blocks, count, features) = (configuration.width, configuration.blocks, configuration.coefficients, configuration.features)
+        regression = CoefficientNetwork(features, 2 * count, width: width, blocks: blocks, in: scope / "regression")
         folds = (0..<configuration.folds).map {
-            CoefficientNetwork(Self.features, count, width: width, blocks: blocks, in: scope / "folds" / "\($0)")
+            CoefficientNetwork(features, count, width: width, blocks: blocks, in: scope / "folds" / "\($0)")
         }
     }
 
-    /// - Parameter low: `[batch, height, width, 1]` in Gauss, 0 where there are no data
-    package func estimate(_ low: Tensor) -> Estimate {
+    /// - Parameters:
+    ///   - low: `[batch, height, width, 1]` in Gauss, 0 where there are no data
+    ///   - areMaps: of each of the batch, whether it was resampled to a map; heeded by models that know the grid
+    package func estimate(_ low: Tensor, areMaps: [Bool]) -> Estimate {
+        precondition(areMaps.count == low.shape[0], "\(areMaps.count) grids of \(low.shape[0]) fields")
         let (unit, strength) = configuration.unit(low)
-        let features = concatenate([(low / 100).inverseHyperbolicSine(), low / 1000, (unit / configuration.unit.floor).logarithm()], axis: -1)
+        var channels = [(low / 100).inverseHyperbolicSine(), low / 1000, (unit / configuration.unit.floor).logarithm()]
+        if configuration.knowsGrid {
+            let count = low.count / max(1, areMaps.count)
+            channels.append(Tensor(shape: low.shape, values: areMaps.flatMap { [Float](repeating: $0 ? 1 : -1, count: count) }))
+        }
+        let features = concatenate(channels, axis: -1)
         let (output, count) = (regression(features), configuration.coefficients)
         return Estimate(
             features: features, mean: output.sliced(axis: -1, range: 0..<count),
@@ -111,16 +133,16 @@ package struct CorrDiff {
             concatenate([first, coefficients.sliced(axis: -1, range: 1..<configuration.coefficients)], axis: -1))
     }
 
-    /// ``estimate(_:)`` of a large field, so that memory is bounded beyond its result; nil if cancelled.
-    package func estimateInTiles(_ low: Tensor, isCancelled: () -> Bool) -> Estimate? {
+    /// ``estimate(_:areMaps:)`` of one large field, so that memory is bounded beyond its result; nil if cancelled.
+    package func estimateInTiles(_ low: Tensor, isMap: Bool, isCancelled: () -> Bool) -> Estimate? {
         let (height, width) = (low.shape[1], low.shape[2])
         let condition = LatentTiles.assemble(
             height: height, width: width, size: 256, halo: configuration.reach, factor: 1, channels: configuration.conditionChannels,
             isCancelled: isCancelled
-        ) { estimate(low.window($0)).condition }
+        ) { estimate(low.window($0), areMaps: [isMap]).condition }
         guard let condition else { return nil }
         let (unit, strength) = configuration.unit(low)
-        let (features, count) = (Self.features, configuration.coefficients)
+        let (features, count) = (configuration.features, configuration.coefficients)
         return Estimate(
             features: condition.sliced(axis: -1, range: 0..<features), mean: condition.sliced(axis: -1, range: features..<features + count),
             logSpread: condition.sliced(axis: -1, range: features + count..<features + 2 * count), unit: unit, strength: strength)
