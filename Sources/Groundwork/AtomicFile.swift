@@ -20,7 +20,7 @@ public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Vo
         try body(temporary)
         try sync(temporary)
         guard rename(temporary.path, url.path) == 0 else { throw cannotWrite(url, errno) }
-        try? sync(folder)
+        try syncFolder(of: url)
     } catch {
         unlink(temporary.path)
         throw error
@@ -54,6 +54,14 @@ private func cannotWrite(_ url: URL, found: String) -> Failure {
     Failure(
         .cannotWrite, "cannot be written", at: url.path, found: found,
         remedy: "check that the folder exists, is writable and has space")
+}
+
+/// Makes the new name last; folders of some file systems cannot be synced.
+private func syncFolder(of url: URL) throws {
+    let descriptor = open(url.deletingLastPathComponent().path, O_RDONLY)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0, [EIO, ENOSPC, EDQUOT].contains(errno) { throw cannotWrite(url, errno) }
 }
 
 private func sync(_ url: URL) throws {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import Logging
+import SuperResolution
 import TensorCore
 
 /// Options that every command has.

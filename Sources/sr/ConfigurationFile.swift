@@ -74,7 +74,7 @@ enum ConfigurationFile {
     /// The top-level entries of a YAML file, as YAML understands them.
     /// - Throws: `Failure`: `.missingInput`, or `.configuration` if it is not a YAML mapping.
     static func mapping(at path: String) throws -> [String: Any] {
-        try read(path, Yams.load(yaml:)) { $0 as? [String: Any] } ?? [:]
+        try read(path, { try Yams.load(yaml: $0) }) { $0 as? [String: Any] } ?? [:]
     }
 
     /// The same as they stand in the file, by name.

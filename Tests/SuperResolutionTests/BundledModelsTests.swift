@@ -9,7 +9,11 @@ import Testing
 
     /// Means over samples, and figures of the ensemble.
     private func figures(_ instrument: Instrument, _ truth: Truth, consistency: LinearObservation?) throws -> [String: Double] {
-        let model = try Model(reading: BundledModels.superResolution(for: instrument))
+        try figures(BundledModels.superResolution(for: instrument), truth, consistency: consistency)
+    }
+
+    private func figures(_ url: URL, _ truth: Truth, consistency: LinearObservation?) throws -> [String: Double] {
+        let model = try Model(reading: url)
         var options = SuperResolver.Options(steps: 20)
         options.observation = consistency
         var samples: [Image] = []
@@ -44,6 +48,18 @@ import Testing
     @Test func blockMeansOfHMI() throws {
         let truth = try Truth(try Magnetogram(reading: Self.fixtures.appending(path: "SolarImage/Instruments/active-region.fits")).image)
         let found = try figures(.reference, truth, consistency: .exact), bicubic = try scores([truth.lowResolution.bicubic(by: 4)], truth)
+        func value(_ key: String) throws -> Double { try #require(found[key]) }
+        #expect(try value("lpips") < 0.4 * #require(bicubic["lpips"]))
+        #expect(try value("psnr_mean") > #require(bicubic["psnr"]) + 1)
+        #expect(try value("unsigned_flux_error") < 1.5)
+        #expect(try (0.8...1.2).contains(value("spread_skill")))
+    }
+
+    /// The same by the paper's system.
+    @Test func latentDiffusion() throws {
+        let truth = try Truth(try Magnetogram(reading: Self.fixtures.appending(path: "SolarImage/Instruments/active-region.fits")).image)
+        let url = try #require(BundledModels.files().first { $0.name == "ldm-residual-small" }).url
+        let found = try figures(url, truth, consistency: .exact), bicubic = try scores([truth.lowResolution.bicubic(by: 4)], truth)
         func value(_ key: String) throws -> Double { try #require(found[key]) }
         #expect(try value("lpips") < 0.4 * #require(bicubic["lpips"]))
         #expect(try value("psnr_mean") > #require(bicubic["psnr"]) - 0.1)
