@@ -214,7 +214,7 @@ import Testing
             case .progressive: ("", #""regression":{"progressive":{"aligns_corners":true,"bicubic_kernel":"antialiased","width":2}},"#)
             case .corrdiff:
                 (
-                    #""calibration":{"factors":[1,1.5],"strengths":[10,100]},"corrdiff":{"blocks":1,"folds":0,"knows-means":true,"#
+                    #""calibration":{"factors":[1,1.5],"strengths":[10,100]},"corrdiff":{"blocks":1,"folds":0,"knows-grid":true,"knows-means":true,"#
                         + #""unit":{"floor":6,"square":0.5,"variance":0.25},"width":8},"# + (try system(15)), ""
                 )
             }
