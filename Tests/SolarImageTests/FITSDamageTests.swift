@@ -38,6 +38,13 @@ import Testing
         return (end / 2880 + 1) * 2880
     }
 
+    /// The number behind a keyword of the first extension.
+    private static func number(_ keyword: String, _ bytes: Data) throws -> Int {
+        let start = Data((keyword.padding(toLength: 8, withPad: " ", startingAt: 0) + "= ").utf8)
+        let place = try #require(bytes.range(of: start, in: 2880..<bytes.count)).upperBound
+        return try #require(Int(String(decoding: bytes[place..<place + 20], as: UTF8.self).trimmingCharacters(in: .whitespaces)))
+    }
+
     /// A member of a gzip file with the bytes as they are (RFC 1951, section 3.2.4; RFC 1952).
     private static func member(_ bytes: some Collection<UInt8>) -> Data {
         var result = Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
@@ -88,8 +95,8 @@ import Testing
         var bytes = try Self.bytes(name)
         let start = try Self.dataStart(bytes)
         // The table of the 9 tiles is whole, the heap behind it not.
-        let middle = start + 9 * 40 + (bytes.count - start - 9 * 40) / 4
-        bytes.replaceSubrange(middle..<bytes.count, with: Data(count: bytes.count - middle))
+        let table = start + 9 * (try Self.number("NAXIS1", bytes)), heap = try Self.number("PCOUNT", bytes)
+        bytes.replaceSubrange(table + heap / 4..<table + heap, with: Data(count: heap - heap / 4))
         expectFailure(.badData, "the compressed pixels of tile", "damaged", "HDU 1", "fetch") { _ = try read(bytes) }
     }
 
@@ -126,8 +133,8 @@ import Testing
 
     @Test(arguments: [
         ("rice-int", "ZCMPTYPE", "'RICE_2  '", "RICE_1, GZIP_1"), ("rice-int", "ZTILE1", "0", "2147483647"), ("rice-int", "ZVAL1", "0", "16 or 32"),
-        ("rice-int", "ZVAL2", "3", "1, 2, 4 or 8"), ("gzip-1-int", "TFORM1", "'2PB(9)  '", "1PB"), ("gzip-1-int", "TFORM1", "'1PD(9)  '", "1PB"),
-        ("plio", "TFORM1", "'1PB(9)  '", "1PI"), ("rice-float", "TFORM2", "'1D      '", "columns"), ("rice-float", "ZDITHER0", "-5", "1 to 10000"),
+        ("rice-int", "ZVAL2", "3", "1, 2, 4 or 8"), ("gzip-1-int", "TFORM1", "'8B      '", "1PB"), ("gzip-1-int", "TFORM1", "'1PD(9)  '", "1PB"),
+        ("plio", "TFORM1", "'1PB(9)  '", "1PI"), ("rice-float", "TFORM3", "'1PD(1)  '", "a number"), ("rice-float", "ZDITHER0", "-5", "1 to 10000"),
         ("rice-int", "TTYPE1", "'COMPRESS'", "COMPRESSED_DATA"), ("rice-int", "NAXIS1", "9", "8 bytes"), ("rice-int", "PCOUNT", "-1", "0 or more"),
         ("rice-int", "GCOUNT", "3", "1"), ("rice-int", "ZIMAGE", "1", "T or F"), ("rice-int", "ZBITPIX", "'32'", "8, 16, 32"),
     ])
@@ -210,7 +217,7 @@ import Testing
     @Test func readsFilesWhoseLastBlockIsNotFilled() throws {
         for name in ["Tiles/rice-int.fits", "float64.fits"] {
             let whole = try Data(contentsOf: Fixture.url(name)), image = try read(whole).image
-            let data = name == "float64.fits" ? 2880 + 15 * 9 * 8 : try Self.dataStart(whole) + 9 * 8 + pcount(whole)
+            let data = name == "float64.fits" ? 2880 + 15 * 9 * 8 : try Self.dataStart(whole) + 9 * 8 + Self.number("PCOUNT", whole)
             for packed in [false, true] {
                 let cut = whole.prefix(data)
                 #expect(try read(packed ? Self.member(cut) : cut).image.pixels.map(\.bitPattern) == image.pixels.map(\.bitPattern))
@@ -219,9 +226,15 @@ import Testing
         }
     }
 
-    private func pcount(_ bytes: Data) throws -> Int {
-        let place = try #require(bytes.range(of: Data("PCOUNT  = ".utf8), in: 2880..<bytes.count)).upperBound
-        return try #require(Int(String(decoding: bytes[place..<place + 20], as: UTF8.self).trimmingCharacters(in: .whitespaces)))
+    @Test func refusesWhatIsNoHeaderBehindAUnit() throws {
+        let file = try Data(contentsOf: Fixture.url("float64.fits"))
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("x.fits")
+            try (file + Data(repeating: 7, count: 2880)).write(to: url)
+            expectFailure(.badData, "the header cannot be read", "HDU 1") { _ = try FITSFile(reading: url).image(named: "LR") }
+            try (file + Data(count: 2880)).write(to: url)
+            #expect(try FITSFile(reading: url).image(named: "LR") == nil, "zeros are no unit")
+        }
     }
 
     @Test func refusesAScaleOfNought() throws {
@@ -244,7 +257,7 @@ import Testing
         var (read, refused) = (0, 0)
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("x.fits")
-            for round in 0..<4000 {
+            for round in 0..<2500 {
                 var bytes = originals[round % originals.count]
                 switch random(6) {
                 case 0, 1:  // some bytes
@@ -267,7 +280,7 @@ import Testing
                 } catch is Failure { refused += 1 }
             }
         }
-        #expect(read > 500 && refused > 500)
+        #expect(read > 300 && refused > 300)
     }
 }
 

@@ -74,7 +74,7 @@ import Testing
         ("headers-only.fits", "no two-dimensional image", "headers without data"),
         ("cube.fits", "no two-dimensional image", "4 × 5 × 3 pixels"), ("all-nan.fits", "no pixel has a value", "HDU 0"),
         ("truncated-rice.fits", "cut short", "HDU 1"), ("truncated-plain.fits", "cut short", "1080 bytes for 15 × 9 pixels, found 500 bytes"),
-        ("absurd-axes.fits", "cut short", "2000000000 × 2000000000"),
+        ("absurd-axes.fits", "makes no sense", "NAXIS2  =           2000000000"),
         ("absurd-compressed.fits", "more pixels than the file can hold", "400000000 × 30"),
     ])
     func refuses(_ name: String, _ problem: String, _ fact: String) {

@@ -88,10 +88,10 @@ public final class FITSFile {
         }
         self.bytes = try FITSBytes.open(url, in: bytes)
         structure = FITSStructure(of: self.bytes, at: url.path)
-        if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
         guard structure.isWhole || !self.bytes.isCutShort else {
             throw Failure(.badData, "the compressed file is cut short", at: url.path, remedy: "fetch it again")
         }
+        if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
         _ = FITSFile.isReady
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0

@@ -31,7 +31,7 @@ struct FITSStructure {
     /// Whether the file holds all the data that its headers tell of.
     private(set) var isWhole = false
 
-    /// Looks through a file, up to bytes that are no header.
+    /// Looks through a file.
     /// - Parameter path: to name in messages.
     init(of bytes: FITSBytes, at path: String) {
         var start = 0
@@ -39,6 +39,12 @@ struct FITSStructure {
             let location = "\(path), HDU \(units.count)"
             switch FITSStructure.header(in: bytes, at: start) {
             case .none: return
+            case .other:
+                let failure = Failure(
+                    .badData, "the header cannot be read", at: location, expected: "a header, which begins with XTENSION=", found: "other bytes",
+                    remedy: "fetch the file again")
+                damage = (units.count, failure)
+                return
             case .endless(let records):
                 isWhole = false
                 let failure = Failure(
@@ -74,7 +80,10 @@ extension FITSStructure {
     static func wholeBlocks(_ bytes: Int) -> Int { (bytes + block - 1) / block * block }
 
     private enum Beginning {
+        /// Zeros or blanks, which are no unit.
         case none
+        /// Anything else that is no header.
+        case other
         /// With the number of records.
         case endless(Int)
         case header(FITSHeader, dataStart: Int)
@@ -93,7 +102,9 @@ extension FITSStructure {
                 position += block
                 for column in stride(from: 0, to: block, by: 80) {
                     let record = String(decoding: buffer[column..<column + 80], as: UTF8.self)
-                    if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") { return .none }
+                    if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") {
+                        return buffer.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
+                    }
                     if record.hasPrefix("END     ") { return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position) }
                     records.append(record)
                 }
