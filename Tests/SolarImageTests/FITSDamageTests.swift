@@ -273,6 +273,8 @@ import Testing
                 }
                 if bytes.isEmpty { continue }
                 if round % 8 == 0 { bytes = Self.member(bytes) }
+                // A file that is written over would be flushed to the disk each time.
+                try? FileManager.default.removeItem(at: url)
                 try bytes.write(to: url)
                 do {
                     _ = try FITSFile(reading: url).firstImage()

@@ -68,7 +68,7 @@ extension FITSBytes {
             let isCutShort = try unpacked.inflate(bytes, of: url)
             let content = FITSBytes(.memory(unpacked), length: unpacked.count)
             content.isCutShort = isCutShort
-            // What is missing of a file without a whole record is the file's end, whatever else it may be.
+            // Of less than a record all that can be said is that the rest is missing.
             if unpacked.count >= 80 || !isCutShort { try content.checkBeginning(of: url) }
             return content
         }

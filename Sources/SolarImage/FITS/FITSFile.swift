@@ -256,11 +256,12 @@ extension FITSFile {
         guard status == 0 else {
             throw fitsFailure(.badData, "the header cannot be read", status: status, at: "\(url.path), HDU \(hdu)", remedy: "fetch the file again")
         }
+        let unit = structure.units[hdu], isCompressed = fits_is_compressed_image(handle, &status) != 0
         var (start, dataStart) = (Int64(0), Int64(0))
         ffghadll(handle, &start, &dataStart, nil, &status)  // fits_get_hduaddrll
-        guard status == 0, start == structure.units[hdu].start, dataStart == structure.units[hdu].dataStart else {
+        guard status == 0, start == unit.start, dataStart == unit.dataStart, isCompressed == (unit.tiles != nil) else {
             throw Failure(
-                .badData, "the header makes no sense", at: "\(url.path), HDU \(hdu)", expected: "data from byte \(structure.units[hdu].dataStart) on",
+                .badData, "the header makes no sense", at: "\(url.path), HDU \(hdu)", expected: "data from byte \(unit.dataStart) on",
                 found: "byte \(dataStart)", remedy: "fetch the file again")
         }
         return true

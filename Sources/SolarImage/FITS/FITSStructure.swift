@@ -121,7 +121,7 @@ extension FITSStructure {
         try checkRecords(header)
         let bits = try integer("BITPIX", "8, 16, 32, 64, -32 or -64", in: header) { [8, 16, 32, 64, -32, -64].contains($0) }
         let axisCount = try integer("NAXIS", "0 to 999", in: header) { (0...999).contains($0) }
-        let zero = try integer("PCOUNT", "0 or more", in: header, default: 0) { $0 >= 0 }
+        let parameters = try integer("PCOUNT", "0 or more", in: header, default: 0) { $0 >= 0 }
         let isExtension = header.contains("XTENSION")
         let groups = try integer("GCOUNT", isExtension ? "1" : "1 or more", in: header, default: 1) { isExtension ? $0 == 1 : $0 >= 1 }
         if header.string("XTENSION")?.hasSuffix("TABLE") == true {
@@ -135,7 +135,7 @@ extension FITSStructure {
             if axis == 1, length == 0, header.logical("GROUPS") == true { continue }
             elements = try product(elements, length, "NAXIS\(axis)")
         }
-        let (sum, isTooLong) = elements.addingReportingOverflow(zero)
+        let (sum, isTooLong) = elements.addingReportingOverflow(parameters)
         guard !isTooLong else { throw FITSNonsense("PCOUNT", "a number of bytes that a file can have") }
         return try product(product(sum, groups, "GCOUNT"), abs(bits) / 8, "NAXIS\(axisCount)")
     }
