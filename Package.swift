@@ -18,6 +18,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
         .systemLibrary(name: "CFITSIO", pkgConfig: "cfitsio", providers: [.apt(["libcfitsio-dev"]), .brew(["cfitsio"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(name: "CWCS", pkgConfig: "wcslib", providers: [.apt(["wcslib-dev"]), .brew(["wcslib"])]),
         .systemLibrary(name: "CFFTW", pkgConfig: "fftw3", providers: [.apt(["libfftw3-dev"]), .brew(["fftw"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"]), .brew(["cairo"])]),
@@ -27,7 +28,7 @@ let package = Package(
         .target(
             name: "TensorCore",
             dependencies: ["Groundwork", "VectorKernels", "COpenBLAS", .product(name: "OrderedCollections", package: "swift-collections")]),
-        .target(name: "SolarImage", dependencies: ["Groundwork", "CFITSIO", "CWCS", "CFFTW", "CCairo"]),
+        .target(name: "SolarImage", dependencies: ["Groundwork", "CFITSIO", "CZlib", "CWCS", "CFFTW", "CCairo"]),
         .target(
             name: "SuperResolution",
             dependencies: [

@@ -13,6 +13,8 @@ public struct Magnetogram: Sendable {
     public var time: ObservationTime?
     /// The active regions it shows, HARP and TARP before NOAA numbers. Empty if unknown, and for most full disks.
     public var regions: [Region]
+    /// What its user should know of the file's data, such as that a check sum does not fit.
+    public var remarks: [String] = []
 
     /// Reads the first two-dimensional image of a FITS file.
     ///

@@ -112,10 +112,12 @@ package struct MagnetogramFile {
         var upright = header
         if isTurned { upright.turnGrid(width: width, height: height) }
         let hidden = (limb.map { disk?.scaled(by: $0) } ?? (fill?.isFill == true ? disk : nil)).map { isTurned ? $0.turned(in: self) : $0 }
+        let remarks = file.remarks(on: plane)
         return images.indices.map { index in
             hidden?.removeOutside(from: &images[index], x: frames[index].x, y: frames[index].y)
             var part = Magnetogram(image: images[index], file: self)
             part.header = upright
+            part.remarks = remarks
             if part.image.width < width || part.image.height < height { part.header.cropGrid(x: frames[index].x, y: frames[index].y) }
             return part
         }

@@ -74,7 +74,7 @@ import Testing
         ("headers-only.fits", "no two-dimensional image", "headers without data"),
         ("cube.fits", "no two-dimensional image", "4 × 5 × 3 pixels"), ("all-nan.fits", "no pixel has a value", "HDU 0"),
         ("truncated-rice.fits", "cut short", "HDU 1"), ("truncated-plain.fits", "cut short", "1080 bytes for 15 × 9 pixels, found 500 bytes"),
-        ("absurd-axes.fits", "cut short", "2000000000 × 2000000000"),
+        ("absurd-axes.fits", "makes no sense", "NAXIS2  =           2000000000"),
         ("absurd-compressed.fits", "more pixels than the file can hold", "400000000 × 30"),
     ])
     func refuses(_ name: String, _ problem: String, _ fact: String) {
@@ -93,8 +93,8 @@ import Testing
             try Data("hello\n".utf8).write(to: text)
             try Data(("<html>" + String(repeating: "x", count: 10000)).utf8).write(to: page)
             expectFailure(.badData, "the file is empty", "0 bytes") { _ = try FITSFile(reading: empty) }
-            expectFailure(.badData, "cannot be read as FITS", "cfitsio") { _ = try FITSFile(reading: text) }
-            expectFailure(.badData, "cannot be read as FITS", "cfitsio") { _ = try FITSFile(reading: page) }
+            expectFailure(.badData, "cannot be read as FITS", "SIMPLE") { _ = try FITSFile(reading: text) }
+            expectFailure(.badData, "cannot be read as FITS", "SIMPLE") { _ = try FITSFile(reading: page) }
         }
     }
 

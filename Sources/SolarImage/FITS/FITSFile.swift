@@ -1,6 +1,7 @@
 import CFITSIO
 import Foundation
 import Groundwork
+import Synchronization
 
 /// An image of a FITS file with the header it came with.
 public struct FITSImage: Sendable {
@@ -11,6 +12,8 @@ public struct FITSImage: Sendable {
     public var name: String?
     /// The number of the header and data unit, 0 for the primary one.
     public var hdu: Int
+    /// What its user should know, such as that a check sum does not fit.
+    public var remarks: [String] = []
 }
 
 /// A two-dimensional image of a FITS file whose pixels are still to be read.
@@ -38,6 +41,17 @@ public final class FITSFile {
     /// holds it.
     static let isReady: Bool = fits_init_cfitsio() == 0
 
+    /// The most pixels that an image may have: a damaged header could ask for any number.
+    package static var largestImage: Int { mostPixels.load(ordering: .relaxed) }
+
+    /// - Precondition: `pixels` is positive.
+    package static func setLargestImage(pixels: Int) {
+        precondition(pixels > 0, "images of at most \(pixels) pixels")
+        mostPixels.store(min(pixels, 1 << 40), ordering: .relaxed)
+    }
+
+    private static let mostPixels = Atomic(16384 * 16384)
+
     /// What a header and data unit holds.
     public enum Content: Sendable, Equatable {
         /// An image with the lengths of its axes, the fastest first; empty where there are no pixels.
@@ -49,13 +63,17 @@ public final class FITSFile {
     private let handle: UnsafeMutablePointer<fitsfile>
     private let structure: FITSStructure
     /// In use as long as the file is.
-    private let bytes: FileBytes?
+    private let bytes: FITSBytes
+    /// The units whose compressed pixels were found sound.
+    private var sound: Set<Int> = []
+    /// What was found out about the data of units.
+    private var known: [Int: [String]] = [:]
 
     /// Opens the file of exactly that name (no brackets or filters in it mean anything).
-    /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it is a folder, empty or no FITS file.
+    /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it is a folder, empty, damaged or no FITS file.
     public convenience init(reading url: URL) throws { try self.init(reading: url, bytes: nil) }
 
-    /// Opens a file whose bytes are in memory already, if given, and not compressed as a whole.
+    /// Opens a file whose bytes are in memory already, if given.
     package init(reading url: URL, bytes: FileBytes?) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
@@ -68,15 +86,19 @@ public final class FITSFile {
         guard size != 0 else {
             throw Failure(.badData, "the file is empty", at: url.path, expected: "a FITS file", found: "0 bytes", remedy: "fetch it again")
         }
-        structure = FITSStructure(of: url)
+        self.bytes = try FITSBytes.open(url, in: bytes)
+        structure = FITSStructure(of: self.bytes, at: url.path)
+        guard structure.isWhole || !self.bytes.isCutShort else {
+            throw Failure(.badData, "the compressed file is cut short", at: url.path, remedy: "fetch it again")
+        }
         if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
         _ = FITSFile.isReady
         var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
-        if let bytes, bytes.all.starts(with: Array("SIMPLE  =".utf8)) {
-            ffomem(&opened, "memory", READONLY, bytes.start, bytes.count, 0, nil, &status)  // fits_open_memfile
-        } else {
-            ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
+        switch self.bytes.place {
+        case .memory(let memory):
+            ffomem(&opened, "memory", READONLY, memory.start, memory.filledCount, 0, nil, &status)  // fits_open_memfile
+        case .file: ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
         }
         guard status == 0, let opened else {
             throw fitsFailure(
@@ -84,7 +106,6 @@ public final class FITSFile {
                 remedy: "check that it was fetched whole and is no web page or text")
         }
         self.url = url
-        self.bytes = bytes
         handle = opened
     }
 
@@ -139,7 +160,24 @@ public final class FITSFile {
         }
         return FITSImage(
             image: Image(width: plane.width, height: plane.height, pixels: pixels), header: plane.header, name: plane.header.string("EXTNAME"),
-            hdu: plane.hdu)
+            hdu: plane.hdu, remarks: remarks(on: plane))
+    }
+
+    /// What the user of an image should know of its data: that `DATASUM` does not fit them. Reads all of them once.
+    package func remarks(on plane: FITSPlane) -> [String] {
+        if let known = known[plane.hdu] { return known }
+        let unit = structure.units[plane.hdu]
+        var remarks: [String] = []
+        // GONG's programs of 2009 wrote the largest signed number for every sum beyond it.
+        if let expected = unit.header.string("DATASUM").flatMap({ UInt32($0) }), expected != Int32.max {
+            // The sum of blocks; all ones are zero, too.
+            let sum = bytes.sum(FITSStructure.wholeBlocks(unit.size), from: unit.dataStart)
+            if sum % .max != expected % .max {
+                remarks.append("\(url.lastPathComponent), HDU \(plane.hdu): DATASUM does not fit the data, which may be damaged")
+            }
+        }
+        known[plane.hdu] = remarks
+        return remarks
     }
 
     /// Physical values of some rows of an image, from the lowest on; NaN where the file says that there is none.
@@ -150,6 +188,11 @@ public final class FITSFile {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= plane.height, "rows \(rows) of an image of \(plane.height)")
         let count = rows.count * plane.width
         guard try move(to: plane.hdu), count > 0 else { return }
+        if !sound.contains(plane.hdu) {
+            let unit = structure.units[plane.hdu]
+            try unit.tiles?.check(bytes, dataStart: unit.dataStart, at: location)
+            sound.insert(plane.hdu)
+        }
         var first = [Int64](repeating: 1, count: plane.axisCount)
         first[1] = Int64(rows.lowerBound + 1)
         if plane.axisCount > 2 { first[2] = Int64(plane.index + 1) }
@@ -207,11 +250,19 @@ extension FITSFile {
     /// Moves to the unit with that number from 0; false if the file ends before it.
     private func move(to hdu: Int) throws -> Bool {
         if let damage = structure.damage, hdu >= damage.hdu { throw damage.failure }
+        guard hdu < structure.units.count else { return false }
         var status: CInt = 0
         ffmahd(handle, CInt(hdu + 1), nil, &status)  // fits_movabs_hdu
-        if status == END_OF_FILE { return false }
         guard status == 0 else {
             throw fitsFailure(.badData, "the header cannot be read", status: status, at: "\(url.path), HDU \(hdu)", remedy: "fetch the file again")
+        }
+        let unit = structure.units[hdu], isCompressed = fits_is_compressed_image(handle, &status) != 0
+        var (start, dataStart) = (Int64(0), Int64(0))
+        ffghadll(handle, &start, &dataStart, nil, &status)  // fits_get_hduaddrll
+        guard status == 0, start == unit.start, dataStart == unit.dataStart, isCompressed == (unit.tiles != nil) else {
+            throw Failure(
+                .badData, "the header makes no sense", at: "\(url.path), HDU \(hdu)", expected: "data from byte \(unit.dataStart) on",
+                found: "byte \(dataStart)", remedy: "fetch the file again")
         }
         return true
     }
@@ -269,25 +320,26 @@ extension FITSFile {
 
     /// Checks that the file is large enough to hold the pixels, so that a corrupt header cannot ask for absurd memory.
     private func checkSize(_ axes: [Int], _ header: FITSHeader) throws {
-        var (dataStart, status) = (Int64(0), CInt(0))
-        ffghadll(handle, nil, &dataStart, nil, &status)  // fits_get_hduaddrll
-        let available = Int(handle.pointee.Fptr.pointee.filesize - dataStart)
+        let unit = structure.units[hduNumber - 1], available = max(0, bytes.length - unit.dataStart)
         let shape = axes.map(String.init).joined(separator: " × ")
-        let stored = FITSStructure.dataSize(header)
-        guard status == 0, let stored, stored <= available else {
+        guard unit.size <= available else {
             throw Failure(
-                .badData, "the file is cut short, or its header is wrong", at: location,
-                expected: "\(stored.map(String.init) ?? "countless") bytes for \(shape) pixels",
-                found: "\(max(0, available)) bytes", remedy: "fetch the file again")
+                .badData, "the file is cut short, or its header is wrong", at: location, expected: "\(unit.size) bytes for \(shape) pixels",
+                found: "\(available) bytes", remedy: "fetch the file again")
         }
         // Overflows to infinity, which is more than any file holds.
-        let count = axes.reduce(1.0) { $0 * Double($1) }
-        let tile = [header.integer("ZTILE1") ?? 1, header.integer("ZTILE2") ?? 1].reduce(1.0) { $0 * Double($1) }
+        func product(_ lengths: some Sequence<Int>) -> Double { lengths.reduce(1) { $0 * Double($1) } }
+        let count = product(axes), tile = product(unit.tiles?.tile ?? [])
         // The strongest compression of the standard, PLIO with runs of 4095 pixels in 2 bytes, stays below this; so do gzip (1032) and Rice (205).
         guard count <= 2048 * Double(available), tile <= 2048 * Double(available) else {
             throw Failure(
                 .badData, "the header asks for more pixels than the file can hold", at: location, expected: "at most 2048 pixels a byte",
                 found: "\(shape) pixels in \(available) bytes", remedy: "fetch the file again")
+        }
+        guard product(axes.prefix(2)) <= Double(FITSFile.largestImage), tile <= Double(FITSFile.largestImage) else {
+            throw Failure(
+                .badData, "the image is larger than allowed", at: location, expected: "at most \(FITSFile.largestImage) pixels", found: "\(shape)",
+                remedy: "cut out a part first, or allow larger images")
         }
     }
 

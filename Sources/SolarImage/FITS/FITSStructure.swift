@@ -1,107 +1,182 @@
 import Foundation
 import Groundwork
 
+/// A keyword whose value cannot be.
+struct FITSNonsense: Error {
+    let keyword: String
+    /// What it should be.
+    let expected: String
+
+    init(_ keyword: String, _ expected: String) { (self.keyword, self.expected) = (keyword, expected) }
+}
+
 /// A check of the keywords that tell the shape of each unit of a FITS file, made before cfitsio sees them: it divides by some of them and allocates
 /// by others without asking whether they make sense.
 struct FITSStructure {
+    /// A header and data unit.
+    struct Unit {
+        let header: FITSHeader
+        /// Where its header and its data begin in the file.
+        let start: Int, dataStart: Int
+        /// The bytes of its data, without those that fill the last block.
+        let size: Int
+        /// If its pixels are compressed tile by tile.
+        let tiles: TileTable?
+    }
+
+    /// Those before the first that makes no sense, whether or not the file holds all their data.
+    private(set) var units: [Unit] = []
     /// The first unit whose structure makes no sense, with what is wrong. The units before it may be read.
     private(set) var damage: (hdu: Int, failure: Failure)?
+    /// Whether the file holds all the data that its headers tell of.
+    private(set) var isWhole = false
 
-    /// Looks through a file. One that is compressed as a whole (gzip) is not looked into: its own check sum guards it.
-    init(of url: URL) {
-        guard let file = try? FileHandle(forReadingFrom: url) else { return }
-        defer { try? file.close() }
-        var hdu = 0
-        var start: UInt64 = 0
-        while let (header, dataStart) = FITSStructure.header(in: file, at: start) {
-            if let (keyword, expected) = FITSStructure.nonsense(in: header) {
-                damage = (
-                    hdu,
-                    Failure(
-                        .badData, "the header makes no sense", at: "\(url.path), HDU \(hdu), \(keyword)", expected: expected,
-                        found: header.card(keyword)?.records.first ?? "nothing", remedy: "fetch the file again")
-                )
+    /// Looks through a file.
+    /// - Parameter path: to name in messages.
+    init(of bytes: FITSBytes, at path: String) {
+        var start = 0
+        while start < bytes.length {
+            let location = "\(path), HDU \(units.count)"
+            switch FITSStructure.header(in: bytes, at: start) {
+            case .none: return
+            case .other:
+                let failure = Failure(
+                    .badData, "the header cannot be read", at: location, expected: "a header, which begins with XTENSION=", found: "other bytes",
+                    remedy: "fetch the file again")
+                damage = (units.count, failure)
                 return
-            }
-            // The next unit begins after this one's data, filled up to a whole block.
-            guard let bytes = FITSStructure.dataSize(header), let end = Int(exactly: dataStart)?.addingReportingOverflow(bytes), !end.overflow else {
+            case .endless(let records):
+                isWhole = false
+                let failure = Failure(
+                    .badData, "the header has no end", at: location, expected: "a record END", found: "\(records) records without it",
+                    remedy: "fetch the file again")
+                damage = (units.count, failure)
                 return
+            case .header(let header, let dataStart):
+                do throws(FITSNonsense) {
+                    let size = try FITSStructure.size(header)
+                    units.append(Unit(header: header, start: start, dataStart: dataStart, size: size, tiles: try TileTable(header)))
+                    isWhole = size <= bytes.length - dataStart
+                    guard isWhole else { return }
+                    start = dataStart + FITSStructure.wholeBlocks(size)
+                } catch {
+                    isWhole = false
+                    let failure = Failure(
+                        .badData, "the header makes no sense", at: "\(location), \(error.keyword)", expected: error.expected,
+                        found: header.card(error.keyword)?.records.first ?? "nothing", remedy: "fetch the file again")
+                    damage = (units.count, failure)
+                    return
+                }
             }
-            start = (UInt64(end.partialValue) + 2879) / 2880 * 2880
-            hdu += 1
         }
     }
+}
 
-    /// The size of the data unit in bytes without padding (FITS Standard 4.0, equation 2), compressed or not; nil if it overflows.
-    static func dataSize(_ header: FITSHeader) -> Int? {
-        var elements = 1
-        let axisCount = header.integer("NAXIS") ?? 0
-        guard (1...999).contains(axisCount) else { return axisCount == 0 ? 0 : nil }
-        for axis in 1...axisCount {
-            let (product, overflow) = elements.multipliedReportingOverflow(by: header.integer("NAXIS\(axis)") ?? 0)
-            guard !overflow, product >= 0 else { return nil }
-            elements = product
-        }
-        let (sum, tooLong) = elements.addingReportingOverflow(max(0, header.integer("PCOUNT") ?? 0))
-        let (bytes, overflow) = sum.multipliedReportingOverflow(by: abs(header.integer("BITPIX") ?? 8) / 8)
-        return tooLong || overflow ? nil : bytes
+extension FITSStructure {
+    /// The bytes of a block: headers and data begin with one.
+    static let block = 2880
+
+    /// The bytes of the blocks that hold so many bytes.
+    static func wholeBlocks(_ bytes: Int) -> Int { (bytes + block - 1) / block * block }
+
+    private enum Beginning {
+        /// Zeros or blanks, which are no unit.
+        case none
+        /// Anything else that is no header.
+        case other
+        /// With the number of records.
+        case endless(Int)
+        case header(FITSHeader, dataStart: Int)
     }
 
-    /// The header that begins at `start`, and where its data begin; nil if there is none.
-    private static func header(in file: FileHandle, at start: UInt64) -> (FITSHeader, UInt64)? {
-        guard (try? file.seek(toOffset: start)) != nil else { return nil }
+    /// The header that begins at `start`.
+    private static func header(in bytes: FITSBytes, at start: Int) -> Beginning {
         var records: [String] = []
         var position = start
-        while let block = try? file.read(upToCount: 2880), block.count == 2880 {
-            position += 2880
-            for column in stride(from: 0, to: 2880, by: 80) {
-                let record = String(decoding: block[block.startIndex + column..<block.startIndex + column + 80], as: UTF8.self)
-                if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") { return nil }
-                if record.hasPrefix("END     ") { return (FITSHeader(FITSCard.cards(from: records)), position) }
-                records.append(record)
+        return withUnsafeTemporaryAllocation(byteCount: block, alignment: 8) { buffer in
+            guard let place = buffer.baseAddress else { return .none }
+            // What the file's last block lacks is blank.
+            while records.count <= mostRecords {
+                buffer.initializeMemory(as: UInt8.self, repeating: 0x20)
+                guard bytes.read(block, at: position, into: place) > 0 else { break }
+                position += block
+                for column in stride(from: 0, to: block, by: 80) {
+                    let record = String(decoding: buffer[column..<column + 80], as: UTF8.self)
+                    if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") {
+                        return buffer.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
+                    }
+                    if record.hasPrefix("END     ") { return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position) }
+                    records.append(record)
+                }
+            }
+            return .endless(records.count)
+        }
+    }
+
+    /// More make no header; without a limit a huge file of anything would be read to its end.
+    private static let mostRecords = 200_000
+
+    /// The size of the data unit in bytes without what fills the last block (FITS Standard 4.0, equations 2 and 4), compressed or not.
+    private static func size(_ header: FITSHeader) throws(FITSNonsense) -> Int {
+        try checkRecords(header)
+        let bits = try integer("BITPIX", "8, 16, 32, 64, -32 or -64", in: header) { [8, 16, 32, 64, -32, -64].contains($0) }
+        let axisCount = try integer("NAXIS", "0 to 999", in: header) { (0...999).contains($0) }
+        let parameters = try integer("PCOUNT", "0 or more", in: header, default: 0) { $0 >= 0 }
+        let isExtension = header.contains("XTENSION")
+        let groups = try integer("GCOUNT", isExtension ? "1" : "1 or more", in: header, default: 1) { isExtension ? $0 == 1 : $0 >= 1 }
+        if header.string("XTENSION")?.hasSuffix("TABLE") == true {
+            _ = try integer("TFIELDS", "0 to 999", in: header) { (0...999).contains($0) }
+        }
+        if let scale = header.real("BSCALE"), scale == 0 { throw FITSNonsense("BSCALE", "a number other than 0") }
+        guard axisCount > 0 else { return 0 }
+        var elements = 1
+        for axis in 1...axisCount {
+            let length = try integer("NAXIS\(axis)", "0 or more", in: header) { $0 >= 0 }
+            if axis == 1, length == 0, header.logical("GROUPS") == true { continue }
+            elements = try product(elements, length, "NAXIS\(axis)")
+        }
+        let (sum, isTooLong) = elements.addingReportingOverflow(parameters)
+        guard !isTooLong else { throw FITSNonsense("PCOUNT", "a number of bytes that a file can have") }
+        return try product(product(sum, groups, "GCOUNT"), abs(bits) / 8, "NAXIS\(axisCount)")
+    }
+
+    /// - Throws: if the product is more than files can hold.
+    static func product(_ a: Int, _ b: Int, _ keyword: String) throws(FITSNonsense) -> Int {
+        let (product, isTooLong) = a.multipliedReportingOverflow(by: b)
+        guard !isTooLong, product < 1 << 60 else { throw FITSNonsense(keyword, "lengths for which a file can have room") }
+        return product
+    }
+
+    /// The value of a keyword that must be a whole number, and written as one.
+    static func integer(
+        _ keyword: String, _ expected: String, in header: FITSHeader, default absent: Int? = nil, _ isRight: (Int) -> Bool
+    ) throws(FITSNonsense) -> Int {
+        guard let card = header.card(keyword) else {
+            guard let absent else { throw FITSNonsense(keyword, expected) }
+            return absent
+        }
+        guard case .integer(let number) = card.value, isRight(number) else { throw FITSNonsense(keyword, expected) }
+        return number
+    }
+
+    /// Checks that cfitsio can but understand those records that tell of the structure as they are understood here: one card each, its keyword in
+    /// capitals from the first column on, and an equals sign and a space before the value.
+    private static func checkRecords(_ header: FITSHeader) throws(FITSNonsense) {
+        var cards: [String: FITSCard] = [:]
+        for card in header.cards {
+            let name = card.keyword.uppercased(), keyword = name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
+            let stem = keyword.last?.isNumber == true ? String(keyword.prefix { !$0.isNumber }) : keyword
+            guard structural.contains(stem) else { continue }
+            guard keyword == card.keyword, card.records.first?.hasPrefix(keyword.padding(toLength: 8, withPad: " ", startingAt: 0) + "= ") == true
+            else { throw FITSNonsense(card.keyword, "\(keyword) and its value in their columns") }
+            if let former = cards.updateValue(card, forKey: keyword), former.value != card.value {
+                throw FITSNonsense(keyword, "the same value wherever it stands")
             }
         }
-        return nil
     }
 
-    /// A keyword whose value cannot be, and what it should be.
-    private static func nonsense(in header: FITSHeader) -> (keyword: String, expected: String)? {
-        let types = [8, 16, 32, 64, -32, -64]
-        func check(_ keyword: String, _ expected: String, required: Bool = true, _ isRight: (Int) -> Bool) -> (String, String)? {
-            guard header.contains(keyword) || required else { return nil }
-            return header.integer(keyword).map(isRight) == true ? nil : (keyword, expected)
-        }
-        if let found = check("BITPIX", "8, 16, 32, 64, -32 or -64", types.contains) ?? check("NAXIS", "0 to 999", (0...999).contains) { return found }
-        for axis in 0..<(header.integer("NAXIS") ?? 0) {
-            if let found = check("NAXIS\(axis + 1)", "0 or more", { $0 >= 0 }) { return found }
-        }
-        if let found = check("PCOUNT", "0 or more", required: false, { $0 >= 0 }) { return found }
-        guard header.logical("ZIMAGE") == true else { return nil }
-
-        if let found = check("ZBITPIX", "8, 16, 32, 64, -32 or -64", types.contains) ?? check("ZNAXIS", "1 to 6", (1...6).contains) { return found }
-        var tiles = 1
-        for axis in 1...(header.integer("ZNAXIS") ?? 1) {
-            let keyword = "ZNAXIS\(axis)", tile = "ZTILE\(axis)"
-            let found =
-                check(keyword, "1 to 2147483647", (1...Int(Int32.max)).contains)
-                ?? check(tile, "1 to 2147483647", required: false, (1...Int(Int32.max)).contains)
-            if let found { return found }
-            guard let length = header.integer(keyword) else { return (keyword, "a length") }
-            let tileLength = header.integer(tile) ?? (axis == 1 ? length : 1)
-            let (product, overflow) = tiles.multipliedReportingOverflow(by: (length - 1) / tileLength + 1)
-            guard !overflow else { return (keyword, "a length") }
-            tiles = product
-        }
-        if let found = check("NAXIS2", "\(tiles) rows, one for each tile", { $0 == tiles }) { return found }
-        for parameter in 1...9 where header.contains("ZNAME\(parameter)") {
-            let found: (String, String)? =
-                switch header.string("ZNAME\(parameter)") {
-                case "BLOCKSIZE": check("ZVAL\(parameter)", "16 or 32", [16, 32].contains)
-                case "BYTEPIX": check("ZVAL\(parameter)", "1, 2, 4 or 8", [1, 2, 4, 8].contains)
-                default: nil
-                }
-            if let found { return found }
-        }
-        return nil
-    }
+    private static let structural: Set<String> = [
+        "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "ZIMAGE", "ZCMPTYPE",
+        "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER",
+    ]
 }

@@ -70,6 +70,7 @@ package final class MagnetogramCollection {
         for url in files {
             do {
                 let map = try Magnetogram(reading: url, masksOffDisk: true)
+                for remark in map.remarks { logger.warning("\(remark)") }
                 let low = try FITSFile(reading: url).lowResolution()
                 let scale = try low.map { try Self.scale(of: map.image, to: $0.image, at: url) }
                 entries.append(

@@ -175,6 +175,7 @@ public struct Evaluation {
 
     private func read(_ file: URL) throws -> Map {
         let map = try Magnetogram(reading: file)
+        for remark in map.remarks { logger.warning("\(remark)") }
         do {
             let low = try FITSFile(reading: file).lowResolution(dividedBy: options.mdiFactor)
             let truth = try Truth(

@@ -302,7 +302,7 @@ public struct SuperResolutionProduct {
             logger.warning("\(input.lastPathComponent): the header tells no pixel scale; \(String(format: "%g", scale)) arcsec are assumed")
         }
         let digest = try map.image.pixelDigest()
-        let remarks = model.description.remarks(on: map, by: name, isGainGiven: options.gain != nil)
+        let remarks = map.remarks + model.description.remarks(on: map, by: name, isGainGiven: options.gain != nil)
         let applied = map.header.appliedGain, gain = applied ?? (map.instrument.isOther ? options.gain ?? map.conditions.gain : 1)
         if applied == nil, gain != 1 { map.image.pixels = map.image.pixels.map { $0 / Float(gain) } }
         return Source(map: map, part: part, digest: digest, gain: gain, remarks: remarks)
