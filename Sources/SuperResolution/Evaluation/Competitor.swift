@@ -188,7 +188,9 @@ struct Competitor {
         case .files:
             let file = try file(for: map)
             do {
-                return try FITSFile(reading: file).cube(named: "SAMPLES") ?? [Magnetogram(reading: file).image]
+                guard let samples = try FITSFile(reading: file).cube(named: "SAMPLES") else { return [try Magnetogram(reading: file).image] }
+                for sample in samples { try sample.checkField(at: "\(file.path), extension SAMPLES") }
+                return samples
             } catch let failure as Failure {
                 throw Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil)
             }
