@@ -9,6 +9,8 @@ public struct Magnetogram: Sendable {
     public var instrument: Instrument
     /// The file it was read from.
     public var source: URL
+    /// The number of the header and data unit there, 0 for the primary one.
+    public var hdu: Int
     /// The middle of the exposure if the header has it (`T_OBS`); see ``init(reading:)``.
     public var time: ObservationTime?
     /// The active regions it shows, HARP and TARP before NOAA numbers. Empty if unknown, and for most full disks.
@@ -18,17 +20,17 @@ public struct Magnetogram: Sendable {
 
     /// Reads the first two-dimensional image of a FITS file.
     ///
-    /// The time is that of `T_OBS`, else `T_REC`, else `DATE-OBS` or `DATE_OBS`, else of the file name (`20150623_000000`, taken as TAI, as archives
+    /// The time is what the header tells (``ObservationTime/init(_:)-(FITSHeader)``), else that of the file name (`20150623_000000`, taken as TAI, as archives
     /// name their files). Where the disk is known and all pixels beyond the limb have one and the same value, that value is a fill and becomes NaN;
     /// measured values beyond the limb are kept, unless `masksOffDisk`: where the disk is known, all beyond it are NaN then, whatever they hold.
     /// - Throws: `Failure`: `.missingInput` if there is no such file; `.badData` if it holds no such image, none with a value, or one in a unit that
-    ///   is not Gauss's.
+    ///   is not Gauss's, if a pixel is no field of the Sun, if keywords contradict each other, or if those of the grid make none.
     public init(reading url: URL, masksOffDisk: Bool = false) throws {
         self = try MagnetogramFile(reading: url, masksOffDisk: masksOffDisk).whole()
     }
 
     init(image: Image, file: MagnetogramFile) {
-        (self.image, header, instrument, source) = (image, file.header, file.instrument, file.source)
+        (self.image, header, instrument, source, hdu) = (image, file.header, file.instrument, file.source, file.hdu)
         (time, regions) = (file.time, file.regions)
     }
 

@@ -11,6 +11,8 @@ package struct MagnetogramFile {
     package let source: URL
     package let time: ObservationTime?
     package let regions: [Region]
+    /// The number of the header and data unit that holds it, 0 for the primary one.
+    package var hdu: Int { plane.hdu }
     package var width: Int { plane.width }
     package var height: Int { plane.height }
 
@@ -29,21 +31,22 @@ package struct MagnetogramFile {
     package init(reading url: URL, bytes: FileBytes? = nil, masksOffDisk: Bool = false) throws {
         file = try FITSFile(reading: url, bytes: bytes)
         plane = try file.firstPlane()
-        let name = url.lastPathComponent
-        instrument = Instrument(header: plane.header, fileName: name)
-        let header = instrument.standardHeader(plane.header)
+        let name = url.lastPathComponent, location = "\(url.path), HDU \(plane.hdu)"
+        let own = try plane.header.withoutRepetition(at: location)
+        instrument = Instrument(header: own, fileName: name)
+        let header = instrument.standardHeader(own)
         (self.header, source) = (header, url)
+        // A file that tells nothing of its grid is taken as it is; one that tells nonsense is not.
+        if header.hasGrid { _ = try WorldCoordinates(header, at: url.path) }
         limb = instrument.limb ?? (masksOffDisk ? 1 : nil)
         regions = Region.regions(header: header, fileName: name)
         let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
-        time =
-            (["T_OBS", "T_REC", "DATE-OBS", "DATE_OBS"].map { header.string($0) } + [stamp]).lazy.compactMap { $0.flatMap { ObservationTime($0) } }
-            .first
-        factor = try MagnetogramFile.gaussPerUnit(header, at: "\(url.path), HDU \(plane.hdu)")
+        time = ObservationTime(header) ?? stamp.flatMap { ObservationTime($0) }
+        factor = try MagnetogramFile.gaussPerUnit(header, at: location)
     }
 
     /// All of it.
-    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read, or if not one has a value.
+    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read, if not one has a value, or if one is no field of the Sun.
     package func whole() throws -> Magnetogram {
         var images: [Image] = []
         return try whole(isTurned: false, reusing: &images)
@@ -68,7 +71,7 @@ package struct MagnetogramFile {
     ///   - isTurned: whether the image is turned by 180° first, as ``Magnetogram/turned()`` does; the places are those in the turned image then.
     ///   - images: images whose memory may be used, and those of the parts afterwards: for many files one after the other, fresh memory costs more than
     ///     what is done with it.
-    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read.
+    /// - Throws: `Failure` (`.badData`) if the pixels cannot be read, or if one is no field of the Sun (``Image/checkField(at:)``).
     /// - Precondition: the parts lie within the image.
     package func parts(
         _ frames: [(x: Int, y: Int, width: Int, height: Int)], isTurned: Bool, reusing images: inout [Image]
@@ -113,8 +116,9 @@ package struct MagnetogramFile {
         if isTurned { upright.turnGrid(width: width, height: height) }
         let hidden = (limb.map { disk?.scaled(by: $0) } ?? (fill?.isFill == true ? disk : nil)).map { isTurned ? $0.turned(in: self) : $0 }
         let remarks = file.remarks(on: plane)
-        return images.indices.map { index in
+        return try images.indices.map { index in
             hidden?.removeOutside(from: &images[index], x: frames[index].x, y: frames[index].y)
+            try images[index].checkField(at: "\(source.path), HDU \(plane.hdu)")
             var part = Magnetogram(image: images[index], file: self)
             part.header = upright
             part.remarks = remarks

@@ -262,6 +262,11 @@ struct Prepare: ParsableCommand {
             let others = unknown.count == 1 ? "" : " and \(unknown.count - 1) more"
             logger.warning("no pixel scale in the header, taken as it is: \(first.url.path)\(others)")
         }
+        let undated = preparation.survey.sources.filter { $0.taiSeconds == nil }
+        if let first = undated.first {
+            let others = undated.count == 1 ? "" : " and \(undated.count - 1) more"
+            logger.warning("no time that can be read in header or name: \(first.url.path)\(others)")
+        }
         let split = preparation.split
         if !split.leftOut.isEmpty {
             logger.warning(

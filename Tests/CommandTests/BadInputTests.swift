@@ -49,6 +49,19 @@ struct BadInput: Sendable, CustomTestStringConvertible {
         // The pixels then stand where the next header should begin; a message that quotes them must not do so as they are.
         BadInput("no-axes.fits", 65, "header cannot be read", make: card("NAXIS1", "                   0")),
         BadInput("velocity.fits", 65, "BUNIT", "expected Gauss", "found m/s", "give a magnetogram", make: card("BUNIT", "'m/s     '")),
+        BadInput("unit.fits", 65, "CUNIT2", "the unit is unknown", "Sine Latitude", make: card("CUNIT2", "'Sine Latitude'")),
+        BadInput("linear.fits", 65, "CTYPE1", "not supported", "LINEAR", make: card("CTYPE1", "'LINEAR  '")),
+        BadInput("no-scale.fits", 65, "CDELT2", "a keyword of one axis is missing") { url in
+            try TestMap.writeLow(to: url) { $1.remove("CDELT2") }
+        },
+        BadInput("twice.fits", 65, "CRPIX1", "contradictory keywords", "10.25 and 3.0") { url in
+            try TestMap.writeLow(to: url) { $1.append(FITSCard("CRPIX1", .real(3))) }
+        },
+        BadInput("distorted.fits", 65, "A_2_0", "distorted") { url in try TestMap.writeLow(to: url) { $1.set("A_2_0", .real(1e-3)) } },
+        BadInput("fill.fits", 65, "no solar magnetic field", "-1e+30") { url in try TestMap.writeLow(to: url) { image, _ in image[5, 5] = -1e30 } },
+        BadInput("all-fill.fits", 65, "no solar magnetic field") { url in
+            try TestMap.writeLow(to: url) { image, _ in image.pixels = image.pixels.map { _ in 1e20 } }
+        },
         BadInput("pipe.fits", 65, "empty") { #expect(mkfifo($0.path, 0o600) == 0) },
         BadInput("folder.fits", 65) { try FileManager.default.createDirectory(at: $0, withIntermediateDirectories: true) },
     ]

@@ -77,6 +77,23 @@ import Testing
         }
     }
 
+    /// Predictions are compared pixel by pixel, whatever their headers say; where these say otherwise, so does a warning.
+    @Test func gridsThatDifferAreTold() throws {
+        try withFolder { folder in
+            let folders = try Folders(in: folder, references: 3)
+            try folders.predict(1, as: "map1.fits")
+            for (number, change) in [(2, ("CROTA2", 180.0)), (3, ("CDELT1", 0.6))] {
+                try TestMap.write(to: folders.predictions.appendingPathComponent("map\(number).fits"), side: 64, arcsec: 0.504, number: number) {
+                    $1.set(change.0, .real(change.1))
+                }
+            }
+            let result = try folders.evaluate()
+            #expect(result.status == 0, "\(result)")
+            let told = result.errorLines.filter { $0.contains("lie elsewhere on the Sun") }
+            #expect(told.count == 2 && told[0].contains("warning: map2.fits") && told[1].contains("warning: map3.fits"), "\(result)")
+        }
+    }
+
     @Test func withoutAnyMatchThereIsNoReport() throws {
         try withFolder { folder in
             let folders = try Folders(in: folder, references: 2)

@@ -80,6 +80,20 @@ import Testing
         }
     }
 
+    /// In a file of several images the reader needs to know which it was.
+    @Test func extensionsAreNamed() throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            let inputs = ["rice-int32-blank.fits", "float64.fits"].map { fixture("SolarImage/\($0)").path }
+            let result = try sr(["infer"] + inputs + ["--model", model.path, "--steps", "1", "--output", folder.path, "--quiet"])
+            #expect(result.status == 0, "\(result)")
+            for (name, told) in [("rice-int32-blank", ["sr: input is HDU 1 (MAGNETOGRAM)"]), ("float64", [])] {
+                let header = try FITSFile(reading: folder.appendingPathComponent("\(name)_sr.fits")).firstImage().header
+                #expect(header.cards.map(\.comment).filter { $0.contains("HDU") } == told, "\(name)")
+            }
+        }
+    }
+
     @Test func productsAreNotDividedTwice() throws {
         let model = try TinyModels.shared.get().model
         try withFolder { folder in

@@ -85,13 +85,18 @@ import Testing
         }
     }
 
+    private static let withoutGrid = Dictionary(
+        ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT", "CROTA"].flatMap { ["\($0)1", "\($0)2"] }.map { ($0, String?.none) }
+    ) { $1 }
+
     @Test(
         arguments: [
             ("11119", [:], ["NOAA 11119 is behind the limb", "N05W110 on 2010-10-15"]),
             ("11120", [:], ["not reported within a day", "one of NOAA 11112, NOAA 11113, NOAA 11119", "nearest report of 2010-10-18"]),
             ("11121", [:], ["not reported within a day", "found no report of it", "--regions"]),
             ("11112", ["DSUN_OBS": nil], ["disk.fits, DSUN_OBS", "the observer's distance"]),
-            ("11112", ["CTYPE1": nil, "CUNIT1": nil], ["disk.fits, CTYPE1", "where on the Sun"]),
+            ("11112", ["CTYPE1": nil, "CUNIT1": nil], ["disk.fits, CTYPE1", "no world coordinates"]),
+            ("11112", withoutGrid, ["disk.fits, CTYPE1", "where on the Sun"]),
             ("11112", ["T_OBS": nil, "T_REC": nil, "DATE-OBS": nil], ["disk.fits, T_OBS", "time of the observation is not known"]),
         ] as [(String, [String: String?], [String])])
     func regionsThatCannotBeFound(_ number: String, _ overrides: [String: String?], _ words: [String]) throws {

@@ -43,6 +43,53 @@ import Testing
         }
     }
 
+    /// Each header or field that misleads is a line of the manifest; the others go on.
+    @Test func whatMisleadsIsLeftOut() throws {
+        try withFolder { folder in
+            let (input, bad) = (folder.appending(path: "in"), folder.appending(path: "bad"))
+            try TestMap.writeHigh(to: input)
+            try FileManager.default.createDirectory(at: bad, withIntermediateDirectories: true)
+            let cases: [(name: String, words: String, change: @Sendable (inout Image, inout FITSHeader) -> Void)] = [
+                ("fill", "no solar magnetic field", { image, _ in image[2, 3] = -1e30 }),
+                ("all", "no solar magnetic field", { image, _ in image.pixels = image.pixels.map { _ in 1e15 } }),
+                ("twice", "contradictory keywords", { $1.append(FITSCard("CDELT1", .real(2))) }),
+                ("half", "CDELT2", { $1.remove("CDELT2") }), ("linear", "LINEAR", { $1.set("CTYPE1", .string("LINEAR")) }),
+                ("distorted", "distorted", { $1.set("PV1_1", .real(0.1)) }),
+            ]
+            for item in cases {
+                for place in [input, bad] {
+                    try TestMap.write(to: place.appending(path: "\(item.name).fits"), side: 64, arcsec: 0.504, number: 9, change: item.change)
+                }
+            }
+            let result = try run(input.path, "--output", folder.appending(path: "out").path)
+            #expect(result.status == 65, "\(result)")
+            let manifest = try String(contentsOf: folder.appending(path: "out/manifest.jsonl"), encoding: .utf8).split(separator: "\n")
+            #expect(manifest.count { $0.contains("\"output\"") } == 3)
+            for item in cases {
+                #expect(
+                    manifest.contains { $0.contains("/\(item.name).fits") && $0.contains("\"rejected\"") && $0.contains(item.words) }, "\(item.name)")
+            }
+            let none = try run(bad.path, "--output", folder.appending(path: "none").path)
+            #expect(none.status == 65 && none.errors.contains("no file can be prepared") && !exists(folder, "none"), "\(none)")
+        }
+    }
+
+    @Test func saysWhereThereIsNoTime() throws {
+        try withFolder { folder in
+            for (name, date) in [("a", "2012-03-06"), ("b", "2012-03-06 at noon"), ("c", "6-Mar-2012 14:23")] {
+                try TestMap.write(to: folder.appending(path: "\(name).fits"), side: 64, arcsec: 0.504, number: 1) { image, header in
+                    header.remove("T_OBS")
+                    header.set("DATE-OBS", .string(date))
+                    image[0, 0] = Float(name.utf8.first ?? 0)
+                }
+            }
+            let result = try run(folder.path, "--check")
+            #expect(
+                result.status == 0 && result.errors.contains("no time that can be read in header or name: \(folder.path)/a.fits and 1 more"),
+                "\(result)")
+        }
+    }
+
     @Test func itsOwnConfigurationGivesTheSameCrops() throws {
         try withMaps { folder, input in
             let options = [

@@ -60,7 +60,8 @@ import Testing
     /// A disk of radius 9.6 pixels with `fill` beyond the limb.
     private func disk(fill: Float) -> (Image, FITSHeader) {
         let header = FITSHeader([
-            FITSCard("CTYPE1", .string("solar-x")), FITSCard("CDELT1", .real(100)), FITSCard("CDELT2", .real(100)), FITSCard("CRPIX1", .real(12)),
+            FITSCard("CTYPE1", .string("solar-x")), FITSCard("CTYPE2", .string("solar-y")), FITSCard("CDELT1", .real(100)),
+            FITSCard("CDELT2", .real(100)), FITSCard("CRPIX1", .real(12)),
             FITSCard("CRPIX2", .real(12)), FITSCard("RSUN_OBS", .real(960)), FITSCard("INSTRUME", .string("MDI")),
         ])
         var image = Fixture.pattern(24, 24)

@@ -138,7 +138,8 @@ import Testing
 
     @Test func masksTheDisk() throws {
         let header = FITSHeader([
-            FITSCard("CTYPE1", .string("HPLN-TAN")), FITSCard("CDELT1", .real(100)), FITSCard("CDELT2", .real(100)), FITSCard("CRPIX1", .real(12.3)),
+            FITSCard("CTYPE1", .string("HPLN-TAN")), FITSCard("CTYPE2", .string("HPLT-TAN")), FITSCard("CDELT1", .real(100)),
+            FITSCard("CDELT2", .real(100)), FITSCard("CRPIX1", .real(12.3)),
             FITSCard("CRPIX2", .real(9.8)), FITSCard("CROTA2", .real(180)), FITSCard("RSUN_OBS", .real(960)),
         ])
         let grid = try #require(PixelGrid(header)), mask = try #require(grid.onDisk(width: 20, height: 16)), disk = try #require(grid.disk)

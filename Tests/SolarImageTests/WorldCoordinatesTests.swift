@@ -111,7 +111,7 @@ import Testing
         ("CDELT1", .real(0), "CDELT1"),
         ("CDELT2", .integer(0), "CDELT2"), ("CDELT1", .string("nan"), "CDELT1"), ("CUNIT2", .string("furlong"), "CUNIT2"),
         ("CTYPE1", .string("RA---TAN"), "CTYPE1"), ("CTYPE1", .string("HPLN-XYZ"), "CTYPE1"), ("CTYPE2", .string("CRLT-CEA"), "CTYPE2"),
-        ("LONPOLE", .string("nan"), "LONPOLE"), ("CD1_1", .real(0.7), "CDELT1, CD1_1"), ("CRPIX1", .logical(true), "CRPIX1"),
+        ("LONPOLE", .string("nan"), "LONPOLE"), ("CD1_1", .real(0.7), "CD2_2"), ("CRPIX1", .logical(true), "CRPIX1"),
     ])
     func refuses(_ keyword: String, _ value: FITSCard.Value, _ named: String) throws {
         var header = try CoordinatesFixture.header("hmi-turned-180")

@@ -41,7 +41,11 @@ import Testing
             func add(_ name: String, harp: Int?, noaa: String? = nil, time: String? = "2012.03.06_14:24:00_TAI", at longitude: Double? = nil) throws {
                 number += 1
                 var header = FITSHeader.map(harp: harp, time: time, noaa.map { ["NOAA_ARS": .string($0)] } ?? [:])
-                if let longitude { header.set("CRVAL1", .real(longitude)) } else { for keyword in ["CTYPE1", "CTYPE2"] { header.remove(keyword) } }
+                if let longitude {
+                    header.set("CRVAL1", .real(longitude))
+                } else {
+                    for stem in ["CTYPE", "CUNIT", "CDELT", "CRPIX", "CRVAL"] { for axis in 1...2 { header.remove("\(stem)\(axis)") } }
+                }
                 try folder.write(name, header, Image(width: 40, height: 40, repeating: number))
             }
             try add("a.fits", harp: 1)

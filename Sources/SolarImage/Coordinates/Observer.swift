@@ -33,17 +33,8 @@ public struct Observer: Sendable, Equatable {
             Failure(.badData, problem, at: location.map { "\($0), \(keyword)" } ?? keyword, expected: expected, found: found, remedy: remedy)
         }
         func missing(_ what: String, _ keyword: String, _ expected: String) -> Failure {
-            let found = header.card(keyword).map { card in
-                switch card.value {
-                case .string(let text): "'\(text)'"
-                case .real(let number): "\(number)"
-                case .integer(let number): "\(number)"
-                case .logical(let flag): "\(flag)"
-                case .undefined: "nothing"
-                }
-            }
-            return failure(
-                "the header does not tell the observer's \(what)", keyword, expected: expected, found: found ?? "nothing",
+            failure(
+                "the header does not tell the observer's \(what)", keyword, expected: expected, found: header.card(keyword)?.value.text ?? "nothing",
                 remedy: "take the keyword from the archive's file")
         }
         if let radius = header.real("RSUN_REF"), radius <= 0 {

@@ -11,10 +11,14 @@ extension PixelGrid {
     ///
     /// - Parameter location: the file, for messages.
     /// - Throws: `Failure` (`.badData`) that names the keyword: no scale (`CDELTn` or `CDi_j`), a scale of zero, a matrix without inverse, a number that
-    ///   is none (`'nan'`), matrix and `CDELTn` that contradict each other, unknown units, another projection than the two.
+    ///   is none (`'nan'`), matrix and `CDELTn` that contradict each other, unknown units, another projection than the two, a keyword of one axis that the
+    ///   other lacks or that stands in small letters, a distortion.
     public init(checking header: FITSHeader, at location: String? = nil) throws {
         let keywords = GridKeywords(header: header, location: location)
+        try keywords.checkLetters()
         projection = try keywords.projection()
+        try keywords.checkAxes()
+        try keywords.checkDistortion(projection)
         let units = try keywords.units(projection)
         let matrix = try keywords.matrix()
         (stepX, stepY) = (matrix.x * units, matrix.y * units)
@@ -31,10 +35,82 @@ extension PixelGrid {
     }
 }
 
+extension FITSHeader {
+    /// Whether it says anything of where the pixels lie, be it right or wrong, in capitals or not.
+    package var hasGrid: Bool { cards.contains { $0.hasValue && GridKeywords.all.contains($0.keyword.uppercased()) } }
+}
+
+extension FITSCard {
+    /// Whether its value is anything but blanks.
+    fileprivate var hasValue: Bool {
+        if case .string(let text) = value { !text.allSatisfy(\.isWhitespace) } else { value != .undefined }
+    }
+}
+
 /// The keywords of the linear part of the world coordinates, one by one.
 struct GridKeywords {
     let header: FITSHeader
     let location: String?
+
+    /// What each axis has of its own.
+    private static let stems = ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT"]
+    fileprivate static let all = Set(
+        stems.flatMap { ["\($0)1", "\($0)2"] } + ["CROTA1", "CROTA2"] + ["PC", "CD"].flatMap { ["\($0)1_1", "\($0)1_2", "\($0)2_1", "\($0)2_2"] })
+
+    private func hasValue(_ keyword: String) -> Bool { header.card(keyword)?.hasValue ?? false }
+
+    /// Refuses keywords in small letters: to FITS they are none, so that some programs read them and others do not.
+    func checkLetters() throws {
+        for card in header.cards where card.keyword.utf8.contains(where: { (97...122).contains($0) }) && Self.all.contains(card.keyword.uppercased())
+        {
+            throw failure("a keyword stands in small letters", card.keyword, expected: card.keyword.uppercased(), found: card.keyword)
+        }
+    }
+
+    /// Refuses what is said of one axis alone: what then holds for the other differs from program to program.
+    func checkAxes() throws {
+        for stem in Self.stems { try checkPair("\(stem)1", "\(stem)2") }
+        for name in ["PC", "CD"] {
+            try checkPair("\(name)1_1", "\(name)2_2", default: name == "PC" ? 1 : 0)
+            try checkPair("\(name)1_2", "\(name)2_1", default: 0)
+        }
+        let hasMatrix = ["PC1_1", "PC1_2", "PC2_1", "PC2_2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"].contains(where: hasValue)
+        if !hasMatrix, !hasValue("CROTA2"), let angle = try number("CROTA1"), angle != 0 {
+            throw failure("the rotation is told of one axis alone", "CROTA2", expected: "an angle, as CROTA1 has it", found: "nothing")
+        }
+    }
+
+    /// - Parameter default: a value that says no more than no keyword does.
+    private func checkPair(_ first: String, _ second: String, default: Double? = nil) throws {
+        guard hasValue(first) != hasValue(second) else { return }
+        let (there, missing) = hasValue(first) ? (first, second) : (second, first)
+        if let `default`, try number(there) == `default` { return }
+        throw failure("a keyword of one axis is missing", missing, expected: "a value, as \(there) has it", found: "nothing")
+    }
+
+    /// Refuses distortions: SIP, look-up tables (`CPDISn`, `CQDISn`, `D2IM…`) and `PVi_m`, which make a polynomial of `TAN`. They are not read, so that all
+    /// coordinates would be wrong.
+    func checkDistortion(_ projection: PixelGrid.Projection) throws {
+        for card in header.cards where card.hasValue && card.value != .integer(0) && card.value != .real(0) {
+            guard Self.isDistortion(card.keyword), card.keyword != "PV2_1" || projection != .cylindricalEqualArea else { continue }
+            throw failure(
+                "distorted coordinates are not supported", card.keyword, expected: "coordinates without distortion", found: card.value.text,
+                remedy: "resample the image to a grid without distortion")
+        }
+    }
+
+    static func isDistortion(_ keyword: String) -> Bool {
+        switch keyword.utf8.first {
+        case UInt8(ascii: "A"), UInt8(ascii: "B"):
+            guard let stem = ["A_", "B_", "AP_", "BP_"].first(where: keyword.hasPrefix) else { return keyword.hasPrefix("AXISCORR") }
+            let rest = keyword.dropFirst(stem.count)
+            return rest == "ORDER" || (rest.contains("_") && rest.allSatisfy { $0 == "_" || $0.isNumber })
+        case UInt8(ascii: "C"): return keyword.hasPrefix("CPDIS") || keyword.hasPrefix("CQDIS")
+        case UInt8(ascii: "D"): return keyword.hasPrefix("D2IM") || ["DP1", "DP2", "DQ1", "DQ2"].contains(keyword)
+        case UInt8(ascii: "P"): return keyword.hasPrefix("PV1_") || keyword.hasPrefix("PV2_")
+        default: return false
+        }
+    }
 
     /// A number; nil if the keyword is absent or has no value.
     /// - Throws: `Failure` if the value is no finite number.
@@ -97,7 +173,7 @@ struct GridKeywords {
     /// The matrix from pixels to intermediate world coordinates, by columns.
     func matrix() throws -> (x: SIMD2<Double>, y: SIMD2<Double>) {
         let increments = (try number("CDELT1"), try number("CDELT2"))
-        let scale = increments.0.map { SIMD2($0, increments.1 ?? $0) }
+        let scale = increments.0.flatMap { x in increments.1.map { SIMD2(x, $0) } }
         let rotation = try elements("PC", diagonal: 1), full = try elements("CD", diagonal: 0)
         if let scale, rotation != nil || full == nil {
             for axis in 0...1 where scale[axis] == 0 { throw failure("the scale is zero", "CDELT\(axis + 1)", found: "0") }

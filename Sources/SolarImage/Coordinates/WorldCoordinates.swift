@@ -35,7 +35,7 @@ public struct WorldCoordinates: Sendable {
     }
 
     /// Reads the linear part as ``PixelGrid/init(checking:at:)`` does, the projection from `CTYPEn` (`solar-x`: `TAN`), `PV2_1` of equal-area maps,
-    /// `LONPOLE` and `LATPOLE` where given. Other `PVi_m`, distortions and alternative descriptions are not read.
+    /// `LONPOLE` and `LATPOLE` where given. Other `PVi_m` and distortions are refused, alternative descriptions are not read.
     ///
     /// - Parameter location: the file, for messages.
     /// - Throws: `Failure` (`.badData`) that names the keyword which is missing, contradicts another or is not supported.

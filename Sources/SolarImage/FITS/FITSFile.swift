@@ -310,12 +310,17 @@ extension FITSFile {
     }
 
     private func plane(_ axes: [Int]) throws -> FITSPlane {
-        let header = try header()
-        try checkSize(axes, header)
-        let bits = FITSFile.bits(header)
+        let own = try header(), hdu = hduNumber - 1
+        try checkSize(axes, own)
+        let bits = FITSFile.bits(own)
+        var header = own
+        if hdu > 0, try move(to: 0) {
+            header = own.inheriting(from: try self.header())
+            _ = try move(to: hdu)
+        }
         return FITSPlane(
-            header: header, width: axes[0], height: axes[1], hdu: hduNumber - 1, axisCount: axes.count, isInteger: bits > 0,
-            fill: FITSFile.fill(header, bits: bits))
+            header: header, width: axes[0], height: axes[1], hdu: hdu, axisCount: axes.count, isInteger: bits > 0,
+            fill: FITSFile.fill(own, bits: bits))
     }
 
     /// Checks that the file is large enough to hold the pixels, so that a corrupt header cannot ask for absurd memory.

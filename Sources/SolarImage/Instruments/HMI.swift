@@ -8,7 +8,7 @@ extension Instrument {
     public static let hmi: Instrument = {
         var hmi = Instrument("hmi")
         hmi.title = "HMI"
-        hmi.recognises = { $0.isOf("HMI") }
+        hmi.recognises = { $0.isOf("HMI", "HELIOSEISMIC AND MAGNETIC IMAGER") }
         hmi.recognisesName = { $0.prefixMatch(of: /(?i)hmi[^a-z]/) != nil }
         return hmi
     }()

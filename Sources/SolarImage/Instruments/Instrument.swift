@@ -88,8 +88,13 @@ extension FITSHeader {
     /// What the header says of the instrument, in upper case.
     var origins: [String] { ["TELESCOP", "INSTRUME", "CAMERA", "CONTENT"].compactMap { string($0)?.uppercased() } }
 
-    /// Whether one of ``origins`` begins with `name`, or ends with it behind an observatory (`SDO/HMI`).
-    func isOf(_ name: String) -> Bool { origins.contains { $0.hasPrefix(name) || $0.hasSuffix("/\(name)") } }
+    /// Whether one of ``origins`` begins with one of the names, or has it among its words (`SDO/HMI`, `SOHO MDI`, `SOI-MDI`).
+    func isOf(_ names: String...) -> Bool {
+        origins.contains { origin in
+            let words = " \(origin.split { !$0.isLetter && !$0.isNumber }.joined(separator: " ")) "
+            return names.contains { origin.hasPrefix($0) || words.contains(" \($0) ") }
+        }
+    }
 
     /// What the low resolution beside a crop is to be divided by, and the instrument that it is of.
     package var gain: (instrument: Instrument, value: Double)? {

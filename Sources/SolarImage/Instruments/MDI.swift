@@ -3,7 +3,7 @@ extension Instrument {
     public static let mdi: Instrument = {
         var mdi = Instrument("mdi")
         mdi.title = "MDI"
-        mdi.recognises = { $0.isOf("MDI") }
+        mdi.recognises = { $0.isOf("MDI", "MICHELSON DOPPLER IMAGER") }
         mdi.recognisesName = { $0.prefixMatch(of: /(?i)mdi[^a-z]/) != nil }
         // Record missing (0x2), more than 1 % of the image missing (0x78), on-board processing error (0x80), cosmic rays (0x400) and improbable
         // statistics (0x800) (SOI, "MDI standard quality bit definitions"). 0x200, "not in the prime 60 s programme", stands on good magnetograms.

@@ -137,6 +137,21 @@ struct Competitor {
     /// Predictions given as files.
     var files: [URL] { if case .files(let files) = source { files.values.sorted { $0.path < $1.path } } else { [] } }
 
+    /// How far a pixel of a prediction given as a file is from where its reference has it, in pixels at the corner where it is farthest; nil for no more than
+    /// half of one, where a header does not tell, and where sizes differ, which is an error of its own.
+    func gridOffset(from map: Magnetogram) -> Double? {
+        guard case .files(let files) = source, let file = files[Self.stem(map.source)], let prediction = try? MagnetogramFile(reading: file),
+            prediction.width == map.image.width, prediction.height == map.image.height,
+            let there = try? WorldCoordinates(prediction.header), let here = try? map.worldCoordinates()
+        else { return nil }
+        guard there.frame == here.frame else { return .infinity }
+        let (right, top) = (Double(map.image.width - 1), Double(map.image.height - 1))
+        let corners = [SIMD2(0, 0), SIMD2(right, 0), SIMD2(0, top), SIMD2(right, top)]
+        guard let found = try? there.pixels(at: here.world(at: corners)) else { return nil }
+        let offset = zip(corners, found).map { (($0 - $1) * ($0 - $1)).sum().squareRoot() }.filter(\.isFinite).max() ?? 0
+        return offset > 0.5 ? offset : nil
+    }
+
     private func file(for map: URL) throws -> URL {
         guard case .files(let files) = source, let file = files[Self.stem(map)] else {
             throw Failure(.badData, "there is no prediction of this reference", at: map.path, expected: "a file \(Self.stem(map)).fits")
@@ -173,7 +188,9 @@ struct Competitor {
         case .files:
             let file = try file(for: map)
             do {
-                return try FITSFile(reading: file).cube(named: "SAMPLES") ?? [Magnetogram(reading: file).image]
+                guard let samples = try FITSFile(reading: file).cube(named: "SAMPLES") else { return [try Magnetogram(reading: file).image] }
+                for sample in samples { try sample.checkField(at: "\(file.path), extension SAMPLES") }
+                return samples
             } catch let failure as Failure {
                 throw Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil)
             }

@@ -176,6 +176,14 @@ public struct Evaluation {
     private func read(_ file: URL) throws -> Map {
         let map = try Magnetogram(reading: file)
         for remark in map.remarks { logger.warning("\(remark)") }
+        for competitor in competitors {
+            if let offset = competitor.gridOffset(from: map) {
+                let distance = offset.isFinite ? String(format: "by up to %.1f pixels", offset) : "altogether"
+                logger.warning(
+                    "\(file.lastPathComponent): by their headers the pixels of \(competitor.name) lie elsewhere on the Sun, \(distance); they are compared as they are"
+                )
+            }
+        }
         do {
             let low = try FITSFile(reading: file).lowResolution(dividedBy: options.mdiFactor)
             let truth = try Truth(

@@ -42,6 +42,9 @@ extension SuperResolutionProduct {
             let origin = options.gain == nil ? source.map.conditions.gainSource.map { " (\($0))" } ?? "" : ""
             header.addHistory("sr: \(title) field divided by \(String(format: "%.5g", source.gain))\(origin)")
         }
+        if source.map.hdu > 0 {
+            header.addHistory("sr: input is HDU \(source.map.hdu)\(header.string("EXTNAME").map { " (\($0))" } ?? "")")
+        }
         for remark in source.remarks { header.addHistory("sr: \(remark)") }
         if let (crop, region) = source.part {
             let centre = region.map { " around \($0)" } ?? ""

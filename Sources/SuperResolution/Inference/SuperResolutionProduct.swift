@@ -52,9 +52,6 @@ public struct SuperResolutionProduct {
     /// Where the header tells none.
     private static let assumedScale = 2.0
 
-    /// Gauss; ten times what any sunspot has.
-    private static let strongestField: Float = 1e5
-
     let resolver: SuperResolver
     let model: Model
     /// What the model is made of.
@@ -261,12 +258,6 @@ public struct SuperResolutionProduct {
                 .badData, "the image is super-resolved already", at: "\(input.path), SRVERS", expected: "a magnetogram as an instrument made it",
                 found: "a product\(model)", remedy: "give what it was made of, or --force")
         }
-        try checkGrid(map.header, at: input.path)
-        if let strongest = map.image.pixels.lazy.filter({ !$0.isNaN }).map(abs).max(), strongest > Self.strongestField {
-            throw Failure(
-                .badData, "the values are no solar magnetic field", at: input.path, expected: "at most \(Self.strongestField) Gauss",
-                found: "\(strongest)")
-        }
         var part: (frame: CropFrame, region: Region?)?
         switch options.part {
         case .frame(let frame): part = (frame, nil)
@@ -306,19 +297,6 @@ public struct SuperResolutionProduct {
         let applied = map.header.appliedGain, gain = applied ?? (map.instrument.isOther ? options.gain ?? map.conditions.gain : 1)
         if applied == nil, gain != 1 { map.image.pixels = map.image.pixels.map { $0 / Float(gain) } }
         return Source(map: map, part: part, digest: digest, gain: gain, remarks: remarks)
-    }
-
-    /// Refuses a grid that is there but cannot be refined.
-    private func checkGrid(_ header: FITSHeader, at location: String) throws {
-        for keyword in ["CRPIX1", "CRPIX2", "CDELT1", "CDELT2"] where header.contains(keyword) {
-            let value = header.real(keyword)
-            guard let value, value != 0 || keyword.hasPrefix("CRPIX") else {
-                throw Failure(
-                    .badData, "the pixel grid is not valid", at: "\(location), \(keyword)",
-                    expected: "a finite number\(keyword.hasPrefix("CDELT") ? " other than 0" : "")",
-                    found: value.map { "\($0)" } ?? "none", remedy: "correct the keyword")
-            }
-        }
     }
 }
 

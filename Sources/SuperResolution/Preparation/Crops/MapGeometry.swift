@@ -20,7 +20,7 @@ package struct MapGeometry: Sendable {
     private let observerFailure: Failure?
 
     /// - Parameter location: the file, for messages.
-    /// - Throws: `Failure` (`.badData`) if the header has world coordinates (`CTYPE1`) that contradict themselves or cannot be used, or if it says that
+    /// - Throws: `Failure` (`.badData`) if the header has keywords of world coordinates that contradict themselves or cannot be used, or if it says that
     ///   the radius of the Sun is not positive.
     package init(_ header: FITSHeader, time: ObservationTime?, at location: String) throws {
         for keyword in ["RSUN_REF", "RSUN_OBS", "R_SUN"] {
@@ -31,8 +31,8 @@ package struct MapGeometry: Sendable {
         }
         (self.time, self.location) = (time, location)
         // A file that tells nothing is taken as it is; one that tells nonsense is not.
-        let grid = header.string("CTYPE1") == nil ? PixelGrid(header) : try PixelGrid(checking: header, at: location)
-        world = grid == nil ? nil : try WorldCoordinates(header, at: location)
+        world = header.hasGrid ? try WorldCoordinates(header, at: location) : nil
+        let grid = world?.grid
         (disk, arcsecPerPixel) = (grid?.disk, grid?.arcsecPerPixel)
         isUpsideDown = grid?.isUpsideDown ?? false
         isMap = grid?.projection == .cylindricalEqualArea
