@@ -3,7 +3,7 @@ import Groundwork
 
 /// What a run must find in its folder to go on.
 extension RunFolder {
-    private func exists(_ file: URL) -> Bool { FileManager.default.fileExists(atPath: file.path) }
+    private func isThere(_ file: URL) -> Bool { FileManager.default.fileExists(atPath: file.path) }
 
     /// Earlier checkpoints that were kept, the oldest first.
     var copies: [URL] {
@@ -15,7 +15,7 @@ extension RunFolder {
     var remedyWithoutCheckpoint: String {
         var ways: [String] = []
         if let copy = copies.last { ways.append("copy \(copy.path) to \(last.path) and resume from there") }
-        if let model = [best, model].first(where: exists) { ways.append("start another run from the model so far, with --from \(model.path)") }
+        if let model = [best, model].first(where: isThere) { ways.append("start another run from the model so far, with --from \(model.path)") }
         return (ways + ["start anew with --overwrite"]).joined(separator: "; or ")
     }
 
@@ -26,10 +26,10 @@ extension RunFolder {
     /// - Returns: whether it has one.
     /// - Throws: `Failure` (`.missingInput`) if it is gone.
     func hasCheckpoint(saveEvery: Int, isNeeded: Bool = false) throws -> Bool {
-        guard !exists(last) else { return true }
+        guard !isThere(last) else { return true }
         let steps = Int(exactly: MetricsLog.lines(of: metrics).compactMap { $0["step"] }.max()?.rounded() ?? 0) ?? 0
         // The model is written after the last checkpoint, copies of checkpoints after these.
-        guard isNeeded || steps >= saveEvery || exists(model) || !copies.isEmpty else { return false }
+        guard isNeeded || steps >= saveEvery || isThere(model) || !copies.isEmpty else { return false }
         throw Failure(
             .missingInput, "the run's last checkpoint is gone", at: last.path, expected: steps > 0 ? "that of \(steps) steps or more" : nil,
             remedy: remedyWithoutCheckpoint)
@@ -44,7 +44,7 @@ extension RunFolder {
             // Made again of mean and spread, unless there was a model before.
             case .corrdiff, .autoencoder, .regression: configuration.isFinetuning
             }
-        guard isKept, !exists(start) else { return }
+        guard isKept, !isThere(start) else { return }
         throw Failure(.missingInput, "the model that the run began with is gone", at: start.path, remedy: remedyWithoutCheckpoint)
     }
 
@@ -71,7 +71,7 @@ extension Trainer {
         }
         if try folder.hasCheckpoint(saveEvery: saveEvery) { found.append(folder) }
         guard !found.isEmpty else { return ["\(folder.last.path): the run ended before its first checkpoint; training starts from step 0"] }
-        return try found.flatMap { folder in
+        return try found.flatMap { folder -> [String] in
             let (isSealed, data) = try Checkpoint.origin(of: folder.last)
             try data?.check(files, at: folder.last.path)
             return [
