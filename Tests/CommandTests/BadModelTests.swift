@@ -63,7 +63,7 @@ import Testing
                     try whole.names.map {
                         let tensor = try whole.tensor(named: $0)
                         var values = tensor.values
-                        if $0 == name { values[0] = value }
+                        if $0 == name { values = values.map { _ in value } }
                         return ($0, Tensor(shape: tensor.shape, values: values))
                     }, metadata: whole.metadata.filter { $0.key == "sr.model" }, to: file)
             }

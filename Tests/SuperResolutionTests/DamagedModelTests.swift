@@ -64,11 +64,11 @@ import Testing
         }
     }
 
-    /// Weights can be finite and still give what is not.
+    /// As from weights that are finite and too large, here from one that became NaN after it was read.
     @Test func resultsThatAreNotFinite() throws {
         let low = TrainingExample.field(width: 24, height: 20, seed: 21)
         let model = try ModelsExample.model()
-        for parameter in model.networkStore.parameters { parameter.value = parameter.value * 1e30 }
+        setFirst(.nan, in: model.networkStore)
         for observation in [LinearObservation.exact, nil] {
             let resolver = try SuperResolver(model, at: "/a/model")
             let failure = try #require(throws: Failure.self) {
@@ -78,7 +78,7 @@ import Testing
             #expect(failure.found?.contains("/a/model") == true && failure.location == nil)
         }
         let autoencoder = try ModelsExample.model(kind: .vqgan)
-        for parameter in autoencoder.firstStageStore.parameters { parameter.value = parameter.value * 1e30 }
+        setFirst(.nan, in: autoencoder.firstStageStore)
         #expect(try #require(throws: Failure.self) { try autoencoder.reconstruct(low) }.category == .badData)
         // Where the input has no data, the result has none: that is no failure.
         var holed = low

@@ -25,7 +25,7 @@ import Testing
     }
 
     /// A run that was stopped after 20 of its 30 steps.
-    private func withRun(keepLast: Int = 0, _ body: (_ data: URL, _ run: RunFolder) throws -> Void) throws {
+    private func withRun(_ body: (_ data: URL, _ run: RunFolder) throws -> Void) throws {
         try withTemporaryFolder { folder in
             let data = folder.appendingPathComponent("data")
             for (part, count) in [("train", 3), ("validation", 1)] {
