@@ -55,3 +55,12 @@ extension Failure: CustomStringConvertible {
         return text
     }
 }
+
+extension Failure {
+    /// The same, with a place if it had none.
+    package func located(at location: String) -> Failure {
+        var failure = self
+        failure.location = failure.location ?? location
+        return failure
+    }
+}

@@ -221,7 +221,7 @@ struct Infer: ParsableCommand {
                 interruption = failure
                 break
             } catch let failure as Failure {
-                failures.add(failure, logger)
+                failures.add(failure.located(at: file.path), logger)
             }
         }
         display.finish()

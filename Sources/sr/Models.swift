@@ -40,7 +40,7 @@ struct Models: ParsableCommand {
             try common.checkOutput(target)
             let source = fileURL(half)
             let card = try report.map { try ModelCard(report: fileURL($0), digest: sha256(of: source), limits: limits) }
-            try Model(reading: source).writeHalfPrecision(to: target, card: card)
+            try Model(reading: source).writeHalfPrecision(to: target, card: card, at: source.path)
             return
         }
         let files = BundledModels.files()

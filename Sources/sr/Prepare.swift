@@ -200,6 +200,8 @@ struct Prepare: ParsableCommand {
 
     private func prepare(_ files: [URL], _ options: PreparationOptions, to folder: PreparedFolder?, _ logger: Logger) throws {
         Interruption.watch()
+        let lock = try folder.map { try FolderLock($0.url) }
+        defer { withExtendedLifetime(lock) {} }
         let staging = try folder.map { try PreparationStaging(in: $0.url, files: files, options: options, startsAnew: common.overwrite) }
         if let count = staging?.finished.count, count > 0 { logger.info("\(count) of \(files.count) files were already read") }
         do {

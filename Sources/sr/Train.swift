@@ -14,8 +14,8 @@ struct Train: ParsableCommand {
             DATA is a folder that `sr prepare` wrote, or any folder of FITS crops or maps; of such a folder about a tenth, whole regions, is kept for \
             validation. LR is the mean of every 4 × 4 pixels, what --simulate makes of them, or, of pairs, what stands beside HR. Pixels off the disk count for nothing.
 
-            Latent systems (ldm-residual, ldm) diffuse in the latents of an autoencoder (vqgan), which is trained before them. Ctrl-C saves; --resume \
-            goes on.
+            Latent systems (ldm-residual, ldm) diffuse in the latents of an autoencoder (vqgan), which is trained before them. Ctrl-C saves, \
+            as do SIGTERM, SIGHUP, SIGUSR1 and SIGXCPU; --resume goes on, with the same data.
             """)
 
     @Argument(help: ArgumentHelp("Folder of FITS files to learn from.", valueName: "data"))

@@ -136,7 +136,9 @@ struct TrainingOptions: ParsableArguments {
         guard let text = try? String(contentsOf: folder.configuration, encoding: .utf8) else {
             throw Failure(.missingInput, "the run has no configuration", at: folder.configuration.path)
         }
-        return try TrainingConfiguration(yaml: text, at: folder.configuration.path)
+        let configuration = try TrainingConfiguration(yaml: text, at: folder.configuration.path)
+        try folder.requireStart(of: configuration)
+        return configuration
     }
 
     /// Trains, or prints what was asked for in its place.
@@ -153,6 +155,9 @@ struct TrainingOptions: ParsableArguments {
             return
         }
         logger.warnOfSlowProducts()
+        // Early, since reading the data takes long; a new folder is made only after that.
+        var lock = !dryRun && FileManager.default.fileExists(atPath: folder.url.path) ? try FolderLock(folder.url) : nil
+        defer { withExtendedLifetime(lock) {} }
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
             configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(fileURL), start: kept ?? start.map(fileURL),
@@ -162,7 +167,11 @@ struct TrainingOptions: ParsableArguments {
             try StandardStream.output("\(try trainer.dryRun())\n")
             return
         }
-        if !resume {
+        if resume {
+            try folder.create()
+            folder.removeLeftovers()
+            for remark in try trainer.remarks(resuming: folder) { logger.warning("\(remark)") }
+        } else {
             if folder.exists {
                 guard common.overwrite else {
                     throw Failure(
@@ -172,6 +181,8 @@ struct TrainingOptions: ParsableArguments {
                 try folder.clear()
             }
             try folder.create()
+            if lock == nil { lock = try FolderLock(folder.url) }
+            folder.removeLeftovers()
             try trainer.keepStart(in: folder)
             try writeAtomically(try configuration.yaml(), to: folder.configuration)
         }

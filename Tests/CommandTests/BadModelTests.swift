@@ -1,4 +1,5 @@
 import Foundation
+import TensorCore
 import Testing
 
 /// Model files that cannot be used.
@@ -48,6 +49,37 @@ import Testing
             bytes.replaceSubrange(8..<24, with: Data(repeating: 0, count: 16))
             try bytes.write(to: file)
             try expectAllRefuse(file, 65, "not a JSON object")
+        }
+    }
+
+    /// One weight of a model without a digest, and a result that 16 bits would make infinite.
+    @Test func notFinite() throws {
+        let whole = try SafetensorsFile(reading: try TinyModels.shared.get().model)
+        let name = "unet.conv_out.weight"
+        try withFolder { folder in
+            let file = folder.appendingPathComponent("changed.safetensors")
+            func write(_ value: Float) throws {
+                try writeSafetensors(
+                    try whole.names.map {
+                        let tensor = try whole.tensor(named: $0)
+                        var values = tensor.values
+                        if $0 == name { values = values.map { _ in value } }
+                        return ($0, Tensor(shape: tensor.shape, values: values))
+                    }, metadata: whole.metadata.filter { $0.key == "sr.model" }, to: file)
+            }
+            try #require(whole.contains(name), "\(whole.names)")
+            try write(.nan)
+            try expectAllRefuse(file, 65, "tensor \(name)", "not finite")
+            try write(1e5)
+            let half = folder.appendingPathComponent("half.safetensors")
+            expectRefusal(try sr(["models", "--half", file.path, "--output", half.path]), 65, [file.path, "tensor \(name)", "65504", "100000.0"])
+            #expect(!FileManager.default.fileExists(atPath: half.path))
+            try write(3e38)
+            let (input, output) = (folder.appendingPathComponent("low.fits"), folder.appendingPathComponent("out"))
+            try TestMap.writeLow(to: input)
+            expectRefusal(
+                try sr(["infer", input.path, "--model", file.path, "--steps", "2", "--output", output.path, "--no-progress"]), 65,
+                ["low.fits", "changed.safetensors", "not finite"], output: output)
         }
     }
 

@@ -49,7 +49,7 @@ final class SRProcess {
     private static func withSignals(_ body: () throws -> Void) rethrows {
         var wanted = sigset_t(), before = sigset_t()
         sigemptyset(&wanted)
-        for signal in [SIGINT, SIGTERM] { sigaddset(&wanted, signal) }
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGXCPU] { sigaddset(&wanted, signal) }
         pthread_sigmask(SIG_UNBLOCK, &wanted, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         try body()

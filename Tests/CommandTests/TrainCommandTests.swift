@@ -91,6 +91,61 @@ import Testing
         }
     }
 
+    /// The end of a terminal, a batch system's warning and the limit of processor time, which may come more than once.
+    @Test(arguments: [SIGHUP, SIGUSR1, SIGXCPU]) func savesOnOtherSignals(_ signal: Int32) throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let process = try SRProcess(try arguments(output, "--keep-last", "9", "--steps", "100000"))
+            let file = output.appendingPathComponent("checkpoints/step-00000010.safetensors")
+            while process.isRunning, !FileManager.default.fileExists(atPath: file.path) { usleep(2000) }
+            for _ in 0..<2 { process.send(signal) }
+            let result = try process.result()
+            #expect(result.status == 130 && result.errorLines.last?.contains("interrupted; saved") == true, "\(result)")
+            #expect(FileManager.default.fileExists(atPath: run(output).model.path))
+        }
+    }
+
+    @Test func aFolderIsOfOneRunAtATime() throws {
+        let maps = try TinyModels.shared.get().maps
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let process = try SRProcess(try arguments(output, "--steps", "100000"))
+            while process.isRunning, !FileManager.default.fileExists(atPath: run(output).last.path) { usleep(2000) }
+            let words = [output.path, "another run writes to this folder"]
+            expectRefusal(try sr(["train", maps.path, "--output", output.path, "--resume", "--no-progress"]), 73, words)
+            expectRefusal(try sr(try arguments(output, "--overwrite")), 73, words)
+            #expect(process.isRunning && FileManager.default.fileExists(atPath: run(output).last.path))
+            // The dead hold nothing.
+            process.send(SIGKILL)
+            _ = try process.result()
+            let resumed = try sr(["train", maps.path, "--output", output.path, "--resume", "--steps", "20", "--quiet"])
+            #expect(resumed.status == 0, "\(resumed)")
+        }
+    }
+
+    @Test func damagedRunsDoNotGoOn() throws {
+        let maps = try TinyModels.shared.get().maps
+        try withFolder { folder in
+            let (output, others) = (folder.appendingPathComponent("run"), folder.appendingPathComponent("others"))
+            #expect(try sr(try arguments(output, "--steps", "20", "--quiet")).status == 0)
+            func resume(_ data: URL) throws -> SRProcess.Result {
+                try sr(["train", data.path, "--output", output.path, "--resume", "--steps", "21", "--no-progress"])
+            }
+            try TestMap.writeHigh(to: others, count: 4)
+            expectRefusal(try resume(others), 65, [run(output).last.path, "not those that the run began with", "1 new: map4.fits"])
+
+            let last = try Data(contentsOf: run(output).last)
+            var bytes = last
+            bytes[bytes.count - 3] ^= 1
+            try bytes.write(to: run(output).last)
+            expectRefusal(try resume(maps), 65, [run(output).last.path, "the checkpoint is damaged", "best.safetensors", "--overwrite"])
+            try FileManager.default.removeItem(at: run(output).last)
+            expectRefusal(try resume(maps), 66, [run(output).last.path, "is gone", "best.safetensors", "--overwrite"])
+            try last.write(to: run(output).last)
+            #expect(try resume(maps).status == 0)
+        }
+    }
+
     @Test func runFolderHoldsWhatItShould() throws {
         let whole = try Self.whole.get()
         for name in [

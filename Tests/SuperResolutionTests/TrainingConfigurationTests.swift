@@ -137,6 +137,7 @@ import Yams
             prediction: velocity
             corrdiff:
               knows-means: true
+              knows-grid: true
               width: 8
               blocks: 1
               unit:

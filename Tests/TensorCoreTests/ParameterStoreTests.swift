@@ -106,6 +106,20 @@ import Testing
         }
     }
 
+    @Test func weightsThatAreNotFiniteAreRefused() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var tensors = Network(seed: 1).store.stateDictionary()
+            let index = try #require(tensors.firstIndex { $0.name == "linear.bias" })
+            var values = tensors[index].tensor.values
+            values[1] = .nan
+            tensors[index].tensor = Tensor(shape: [values.count], values: values)
+            try writeSafetensors(tensors, to: url)
+            let failure = try #require(throws: Failure.self) { try Network(seed: 2).store.load(SafetensorsFile(reading: url)) }
+            #expect(failure.category == .badData && failure.location == "\(url.path), tensor linear.bias", "\(failure)")
+        }
+    }
+
     /// Under other names, and with further extents of 1.
     @Test func loadedFromAForeignFile() throws {
         try withTemporaryFolder { folder in

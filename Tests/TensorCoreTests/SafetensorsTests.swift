@@ -151,6 +151,31 @@ import Testing
         BadFile(
             "two tensors in one place",
             header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#),
+        BadFile(
+            "a name twice",
+            header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#),
+        BadFile(
+            "a name twice with the same bytes",
+            header: #"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#),
+        BadFile(
+            "a name twice, written in two ways",
+            header: #"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}, "\u0061" :{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#),
+        BadFile(
+            "two names that are the same text",
+            header: #"{"\#u{E9}":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"e\#u{301}":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#),
+        BadFile("a shape twice", header: #"{"a":{"dtype":"F32","shape":[9],"shape":[2,2],"data_offsets":[0,16]}}"#),
+        BadFile(
+            "metadata twice",
+            header: #"{"__metadata__":{"k":"v"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"k":"w"}}"#),
+        BadFile(
+            "a key of the metadata twice", header: #"{"__metadata__":{"k":"[{","k":"w"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#),
+        BadFile("bytes before the first tensor", header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#),
+        BadFile("bytes behind the last tensor", header: #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#),
+        BadFile(
+            "bytes between tensors",
+            header: #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}"#),
+        BadFile("bytes without a tensor", header: "{}"),
+        BadFile("UTF-16", file(headerBytes: sound.utf16.flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] }, data: Array(repeating: 0, count: 16))),
         BadFile("deeply nested", header: String(repeating: "[", count: 100_000)),
     ]
 
@@ -159,6 +184,47 @@ import Testing
             let failure = try #require(throws: Failure.self) { try SafetensorsFile(reading: url) }
             #expect(failure.category == .badData)
             #expect(failure.location?.contains(url.path) == true)
+        }
+    }
+
+    /// Keys alike in different objects, strings that look like keys or like the ends of objects, and tensors without values.
+    @Test func unusualFiles() throws {
+        let header = #"""
+            {"dtype":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"dtype":"}, \"dtype\": {\\","shape":"{"},
+            "empty":{"dtype":"F32","shape":[0,4],"data_offsets":[16,16]},"none":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}      
+            """#
+        try withFile(Self.file(header: header, data: Array(repeating: 0, count: 16))) { url in
+            let file = try SafetensorsFile(reading: url)
+            #expect(Set(file.names) == ["dtype", "empty", "none"] && file.shape(of: "empty") == [0, 4])
+            #expect(file.metadata == ["dtype": #"}, "dtype": {\"#, "shape": "{"])
+        }
+    }
+
+    @Test func weightsAreFinite() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("weights.safetensors")
+            // In the last of several blocks, too.
+            for (value, isSound) in [(Float.nan, false), (-.nan, false), (.infinity, false), (-.infinity, false), (-.greatestFiniteMagnitude, true)] {
+                for place in [0, 70_000] {
+                    var values = [Float](repeating: -1, count: 70_001)
+                    values[place] = value
+                    try writeSafetensors([("sound", Tensor(zeros: [3])), ("odd", Tensor(shape: [values.count], values: values))], to: url)
+                    let file = try SafetensorsFile(reading: url)
+                    #expect(try file.weights(named: "sound").count == 3)
+                    guard !isSound else {
+                        #expect(try file.weights(named: "odd").values == values)
+                        continue
+                    }
+                    let failure = try #require(throws: Failure.self) { try file.weights(named: "odd") }
+                    #expect(failure.category == .badData && failure.location == "\(url.path), tensor odd", "\(failure)")
+                    #expect(failure.found?.hasSuffix("at place \(place) of 70001") == true && failure.remedy != nil, "\(failure)")
+                }
+            }
+        }
+        // What does not fit into 32 bits is not finite there.
+        let bytes = [1.0, 1e300].withUnsafeBytes { Array($0) }
+        try withFile(Self.file(header: #"{"x":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}"#, data: bytes)) { url in
+            #expect(throws: Failure.self) { try SafetensorsFile(reading: url).weights(named: "x") }
         }
     }
 

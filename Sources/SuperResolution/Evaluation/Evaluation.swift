@@ -310,15 +310,6 @@ enum FailureSummary {
     }
 }
 
-extension Failure {
-    /// The same, with a place if it had none.
-    fileprivate func located(at location: String) -> Failure {
-        var failure = self
-        failure.location = failure.location ?? location
-        return failure
-    }
-}
-
 extension Score {
     /// As the score of a map or a model that is known by another name now.
     fileprivate func renamed(_ model: String, _ file: String, region: String?, grid: String?) -> Score {

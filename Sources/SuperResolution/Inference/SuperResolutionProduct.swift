@@ -100,8 +100,8 @@ public struct SuperResolutionProduct {
     /// - Parameters:
     ///   - progress: told the fraction done, 0 … 1.
     ///   - isCancelled: asked now and then.
-    /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale), `.usage` (see ``check(_:)``), `.cannotWrite`,
-    ///   `.interrupted`.
+    /// - Throws: `Failure`: `.missingInput`, `.badData` (unreadable, unfit, wrong pixel scale, a result that is not finite), `.usage` (see ``check(_:)``),
+    ///   `.cannotWrite`, `.interrupted`.
     @discardableResult
     public func make(
         _ input: URL, to output: URL, options: Options, overwrite: Bool, progress: (Double) -> Void, isCancelled: () -> Bool

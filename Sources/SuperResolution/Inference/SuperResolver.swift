@@ -54,11 +54,15 @@ public struct SuperResolver {
 
     private let model: Model
     private let method: Method
+    /// The model's file, for messages.
+    private let location: String?
 
-    /// - Parameter restIsNoise: of `corrdiff`, whether the rest is white noise even if the model can do better: the null model of its ensembles.
+    /// - Parameters:
+    ///   - location: the model's file, for messages.
+    ///   - restIsNoise: of `corrdiff`, whether the rest is white noise even if the model can do better: the null model of its ensembles.
     /// - Throws: `Failure` (`.badData`) if the model is no super-resolution model.
     public init(_ model: Model, at location: String? = nil, restIsNoise: Bool = false) throws {
-        self.model = model
+        (self.model, self.location) = (model, location)
         switch (model.networks, model.diffusion) {
         case (.regression(let network), _): method = .regression(network)
         case (.corrdiff, _) where restIsNoise, (.corrdiff, nil): method = .whiteNoise
@@ -89,7 +93,7 @@ public struct SuperResolver {
     package var restIsNoise: Bool { if case .whiteNoise = method { true } else { false } }
 
     /// The same with white noise for the rest of `corrdiff`: the null model of its ensembles.
-    package func withNoise() throws -> SuperResolver { try SuperResolver(model, restIsNoise: true) }
+    package func withNoise() throws -> SuperResolver { try SuperResolver(model, at: location, restIsNoise: true) }
 
     /// The side of the tiles that a field is worked on in, and what neighbours share, both in LR pixels: as asked for, but in whole steps of the network, and no
     /// less than the network needs.
@@ -151,7 +155,7 @@ public struct SuperResolver {
         each: (_ sample: Int, _ image: Image) throws -> Void
     ) throws {
         guard let first = samples.first else { return }
-        func finish(_ sample: Int, _ field: Image) throws { try each(sample, finished(field, low, options)) }
+        func finish(_ sample: Int, _ field: Image) throws { try each(sample, try finished(field, low, options)) }
         switch method {
         case .regression(let network):
             try finish(first, Image(regress(network, low, options, progress: { progress(0.95 * $0) }, isCancelled)))
@@ -190,15 +194,19 @@ public struct SuperResolver {
         guard hasMean else { return nil }
         let encoding = try encode(low, divisor: 1, options, isCancelled)
         let rest = Tensor(zeros: [1, encoding.height, encoding.width, model.latentChannels])
-        return finished(Image(try encoding.field(rest, isCancelled)), low, options)
+        return try finished(Image(try encoding.field(rest, isCancelled)), low, options)
     }
 
     /// What a network made of the input, without what the input was continued by, held to the input.
-    private func finished(_ field: Image, _ low: Image, _ options: Options) -> Image {
+    /// - Throws: `Failure` (`.badData`) if it is not finite where the input is: NaN stands for pixels without data.
+    private func finished(_ field: Image, _ low: Image, _ options: Options) throws -> Image {
         var result = field.cropped(x: 0, y: 0, width: low.width * model.scale, height: low.height * model.scale)
         result.mask(whereEmpty: low, factor: model.scale)
-        guard let observation = options.observation else { return result }
-        return result.consistent(with: low, by: observation, spectrum: model.spectrum, factor: model.scale)
+        if let observation = options.observation {
+            result = result.consistent(with: low, by: observation, spectrum: model.spectrum, factor: model.scale)
+        }
+        try result.requireFinite(whereFinite: low, factor: model.scale, by: location)
+        return result
     }
 
     /// Pixels of latents that a network works on at a time: in batches it reads its weights less often. Tiles, and samples where one holds few tiles, go

@@ -54,6 +54,7 @@ extension Model {
         else { throw Failure(.interrupted, "reconstruction was interrupted") }
         var result = Image(decoded)
         result.mask(whereEmpty: image, factor: 1)
+        try result.requireFinite(whereFinite: image, factor: 1, by: nil)
         return result
     }
 }

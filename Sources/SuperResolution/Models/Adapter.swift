@@ -37,7 +37,7 @@ package struct Adapter {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        try writeSafetensors(tensors, metadata: [metadataKey: json, "format": "pt"], to: url)
+        try writeSealed(tensors, metadata: [metadataKey: json, "format": "pt"], to: url)
     }
 
     /// Adds the calibration of the model with the adapter to its file.
@@ -68,10 +68,11 @@ package struct Adapter {
 
 extension Model {
     /// Changes the network as an adapter file says, for good.
-    /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, or not one of this model.
+    /// - Throws: `Failure`: `.missingInput`, or `.badData` if the file is no adapter, is damaged, or not one of this model.
     public func apply(adapter url: URL) throws {
         let file = try SafetensorsFile(reading: url)
         let description = try Adapter.description(of: file, at: url)
+        try file.checkSeal(of: "adapter", remedy: "fetch it or train it again")
         // Before the digest, which would tell less.
         _ = try adaptableNetwork()
         let digest = try weightsDigest()

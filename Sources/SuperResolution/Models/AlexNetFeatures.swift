@@ -77,9 +77,9 @@ package struct AlexNetFeatures: Sendable {
 }
 
 extension SafetensorsFile {
-    /// - Throws: `Failure` (`.badData`) if there is no tensor of that name and shape.
+    /// - Throws: `Failure` (`.badData`) if there is no tensor of that name and shape, or if its values are not all finite.
     func tensor(named name: String, shape expected: [Int]) throws -> Tensor {
-        let tensor = try tensor(named: name)
+        let tensor = try weights(named: name)
         guard tensor.shape == expected else {
             throw Failure(
                 .badData, "the weights are of another network", at: "\(url.path), tensor \(name)", expected: "shape \(expected)",

@@ -106,7 +106,8 @@ public final class Model {
     public var data: String { description.data?.description ?? "not told" }
 
     /// Reads a model file.
-    /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or whose weights do not fit.
+    /// - Throws: `Failure`: `.missingInput`, or `.badData` for a file that is no model of this program, is of a later format or damaged, or whose weights do not
+    ///   fit or are not finite.
     public convenience init(reading url: URL) throws {
         let file = try SafetensorsFile(reading: url)
         guard let json = file.metadata[Self.metadataKey] else {
@@ -128,6 +129,7 @@ public final class Model {
             throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary, remedy: Self.remedy)
         }
         try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
+        try file.checkSeal(of: "model", remedy: Self.remedy)
         self.init(description, seed: 0)
         for (prefix, store) in stores { try store.load(file, prefix: prefix, unused: PaperUNet.isUnused) }
     }
@@ -142,10 +144,20 @@ public final class Model {
     public var card: ModelCard? { description.card }
 
     /// Writes the model with 16-bit weights.
-    /// - Parameter card: what it was measured to do; nil for what its file says.
-    /// - Throws: `Failure` (`.cannotWrite`).
-    public func writeHalfPrecision(to url: URL, card: ModelCard? = nil) throws {
+    /// - Parameters:
+    ///   - card: what it was measured to do; nil for what its file says.
+    ///   - location: where the model came from, for messages.
+    /// - Throws: `Failure`: `.badData` if 16 bits cannot hold a weight, `.cannotWrite`.
+    public func writeHalfPrecision(to url: URL, card: ModelCard? = nil, at location: String? = nil) throws {
         if let card { description.card = card }
+        let largest: Float = 65504
+        for (name, tensor) in tensors() {
+            guard SafetensorsFile.ElementType.float16.stored(tensor) == .float16, let index = tensor.firstIndex(exceeding: largest) else { continue }
+            throw Failure(
+                .badData, "a weight is too large for 16 bits", at: (location.map { "\($0), " } ?? "") + "tensor \(name)",
+                expected: "at most \(Int(largest)) in magnitude",
+                found: "\(tensor.pointer[index])", remedy: "use the model with 32-bit weights as it is")
+        }
         try write(to: url, type: .float16)
     }
 
@@ -159,12 +171,18 @@ public final class Model {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        let tensors = stores.flatMap { prefix, store in
+        try writeSealed(
+            tensors(firstStageValues: firstStageValues, networkValues: networkValues), metadata: [Self.metadataKey: json, "format": "pt"], type: type,
+            to: url)
+    }
+
+    /// What its file holds.
+    private func tensors(firstStageValues: [Tensor]? = nil, networkValues: [Tensor]? = nil) -> [(name: String, tensor: Tensor)] {
+        stores.flatMap { prefix, store in
             store.stateDictionary(values: store === networkStore ? networkValues : firstStageValues).map {
                 (name: prefix + $0.name, tensor: $0.tensor)
             }
         }
-        try writeSafetensors(tensors, metadata: [Self.metadataKey: json, "format": "pt"], type: type, to: url)
     }
 }
 

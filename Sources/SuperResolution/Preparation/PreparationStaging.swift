@@ -61,7 +61,7 @@ package final class PreparationStaging: Sendable {
             files: files.map(\.path))
         if startsAnew { try Self.remove(url) }
         let text = (try? String(contentsOf: path, encoding: .utf8)) ?? ""
-        let lines = text.split(separator: "\n")
+        let lines = text.split { $0 == "\n" || $0 == "\r\n" }
         if let first = lines.first, let old = try? JSONDecoder().decode(Head.self, from: Data(first.utf8)) {
             if let (was, now) = Self.difference(old, head) {
                 throw Failure(

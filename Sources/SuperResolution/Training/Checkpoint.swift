@@ -17,10 +17,13 @@ struct Checkpoint {
         var sums: TrainingSums?
     }
 
-    private static let key = "sr.progress"
+    private static let key = "sr.progress", dataKey = "sr.data"
 
     /// Writes one file; it appears whole or not at all.
-    static func write(_ progress: Progress, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, to url: URL) throws {
+    /// - Parameter data: what is trained on; nil where it is not files.
+    static func write(
+        _ progress: Progress, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, data: TrainingFiles?, to url: URL
+    ) throws {
         let state = optimizer.state
         func named(_ part: String, _ names: [String], _ tensors: [Tensor]) -> [(name: String, tensor: Tensor)] {
             zip(names, tensors).map { ("\(part).\($0)", $1) }
@@ -29,20 +32,32 @@ struct Checkpoint {
         let tensors =
             named("weight", names, store.parameters.map(\.value)) + named("buffer", store.bufferNames, store.buffers.map(\.value))
             + named("average", names, averages.averages) + named("first_moment", names, state.first) + named("second_moment", names, state.second)
-        let json = String(decoding: try JSONEncoder().encode(progress), as: UTF8.self)
-        try writeSafetensors(tensors, metadata: [key: json], to: url)
+        var metadata = [key: try jsonText(progress)]
+        if let data { metadata[dataKey] = try jsonText(data) }
+        try writeSealed(tensors, metadata: metadata, to: url)
+    }
+
+    /// Whether a checkpoint tells when it is damaged, and what it was trained on; nil of earlier versions, which tell neither.
+    /// - Throws: `Failure` (`.badData`) if it is no safetensors file.
+    static func origin(of url: URL) throws -> (isSealed: Bool, data: TrainingFiles?) {
+        let file = try SafetensorsFile(reading: url)
+        return (file.isSealed, file.metadata[dataKey].flatMap { try? JSONDecoder().decode(TrainingFiles.self, from: Data($0.utf8)) })
     }
 
     /// Sets store, averages and optimiser from a file.
-    /// - Throws: `Failure` (`.badData`) if it is no checkpoint of this network.
-    static func read(_ url: URL, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW) throws -> Progress {
+    /// - Parameter remedy: what can be done where it is damaged.
+    /// - Throws: `Failure` (`.badData`) if it is no checkpoint of this network, is damaged or holds what is not finite.
+    static func read(
+        _ url: URL, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, remedy: String
+    ) throws -> Progress {
         let file = try SafetensorsFile(reading: url)
+        try file.checkSeal(of: "checkpoint", remedy: remedy)
         guard let json = file.metadata[key], let progress = try? JSONDecoder().decode(Progress.self, from: Data(json.utf8)), progress.step >= 0 else {
             throw Failure(.badData, "the file is no checkpoint", at: url.path, expected: "metadata under \"\(key)\"", remedy: "start the run again")
         }
         func tensors(_ part: String, _ names: [String], like values: [Tensor]) throws -> [Tensor] {
             try zip(names, values).map { name, value in
-                let tensor = try file.tensor(named: "\(part).\(name)")
+                let tensor = try file.weights(named: "\(part).\(name)", remedy: remedy)
                 guard tensor.shape == value.shape else {
                     throw Failure(
                         .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)", expected: "\(value.shape)",

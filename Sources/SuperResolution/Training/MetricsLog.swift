@@ -22,7 +22,10 @@ struct MetricsLog {
     /// The lines of a log that can be read; none if there is no such file.
     static func lines(of url: URL) -> [Line] {
         let text = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        // Editors may have put in a byte order mark and "\r\n", which is one character.
+        return text.drop { $0 == "\u{FEFF}" }.split(whereSeparator: \.isNewline).compactMap {
+            try? JSONDecoder().decode(Line.self, from: Data($0.utf8))
+        }
     }
 
     mutating func append(_ line: Line) throws {

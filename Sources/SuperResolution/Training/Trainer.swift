@@ -12,6 +12,8 @@ public struct Trainer {
     let base: String?
     let training: MagnetogramCollection
     let validation: MagnetogramCollection?
+    /// Those of both.
+    let files: TrainingFiles
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     let startsAnew: Bool
@@ -46,6 +48,7 @@ public struct Trainer {
         }
         task = try Self.task(configuration, model: model, training: training, validation: validation)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
+        files = TrainingFiles(training: training, validation: validation)
         base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
@@ -181,7 +184,7 @@ public struct Trainer {
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
-        return try TrainingLoop(configuration, task: task, folder: folder).run(report: report, shouldStop: shouldStop)
+        return try TrainingLoop(configuration, task: task, folder: folder, data: files).run(report: report, shouldStop: shouldStop)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

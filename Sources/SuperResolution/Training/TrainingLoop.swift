@@ -41,11 +41,17 @@ package struct TrainingLoop {
     private let configuration: TrainingConfiguration
     private let task: any TrainingTask
     private let folder: RunFolder
+    private let data: TrainingFiles?
     /// Steps between lines of the log.
     private let logEvery = 20
 
     package init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder) {
-        (self.configuration, self.task, self.folder) = (configuration, task, folder)
+        self.init(configuration, task: task, folder: folder, data: nil)
+    }
+
+    /// - Parameter data: what the task trains on, to be noted in checkpoints.
+    init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, data: TrainingFiles?) {
+        (self.configuration, self.task, self.folder, self.data) = (configuration, task, folder, data)
     }
 
     /// Steps in all: as configured, or as many as the epochs take.
@@ -66,7 +72,8 @@ package struct TrainingLoop {
         let averages = ExponentialMovingAverage(parameters, decay: Float(configuration.emaDecay))
         var progress = Checkpoint.Progress()
         if FileManager.default.fileExists(atPath: folder.last.path) {
-            progress = try Checkpoint.read(folder.last, store: store, averages: averages, optimizer: optimizer)
+            progress = try Checkpoint.read(
+                folder.last, store: store, averages: averages, optimizer: optimizer, remedy: folder.remedyWithoutCheckpoint)
         }
         var log = try MetricsLog(folder.metrics, keepingUpTo: progress.step)
         let steps = steps
@@ -78,7 +85,7 @@ package struct TrainingLoop {
         func save() throws {
             progress.seconds = secondsBefore + elapsed()
             progress.sums = sums
-            try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, to: folder.last)
+            try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, data: data, to: folder.last)
         }
 
         func validate() throws {
@@ -217,10 +224,7 @@ package struct TrainingLoop {
     private func keepCopy(of step: Int) throws {
         guard configuration.keepLast > 0 else { return }
         try copy(folder.last, to: folder.checkpoint(step: step))
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.checkpoints.path)) ?? []
-        for name in names.filter({ $0.hasPrefix("step-") }).sorted().dropLast(configuration.keepLast) {
-            try? FileManager.default.removeItem(at: folder.checkpoints.appendingPathComponent(name))
-        }
+        for copy in folder.copies.dropLast(configuration.keepLast) { try? FileManager.default.removeItem(at: copy) }
     }
 
     private func copy(_ source: URL, to target: URL) throws {

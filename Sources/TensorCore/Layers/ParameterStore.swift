@@ -151,15 +151,16 @@ public final class ParameterStore {
     ///   - prefix: what the file's names begin with.
     ///   - unused: names (after the prefix) that may stand in the file without a parameter here.
     ///   - named: the file's name (after the prefix) for one of this store; the same by default.
-    /// - Throws: `Failure` (`.badData`) that lists every missing, unexpected and mis-shaped name at once; nothing is then changed.
+    /// - Throws: `Failure` (`.badData`) that lists every missing, unexpected and mis-shaped name at once, and nothing is then changed; or that names a
+    ///   tensor whose values are not all finite, when others may be set already.
     public func load(
         _ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }, named: (String) -> String = { $0 }
     ) throws {
         try check(file.shapes, at: file.url.path, prefix: prefix, unused: unused, named: named)
         for (name, entry) in entries {
-            entry.parameter.value = entry.layout.fromDisk(try file.tensor(named: prefix + named(name)).reshaped(to: entry.shapeOnDisk))
+            entry.parameter.value = entry.layout.fromDisk(try file.weights(named: prefix + named(name)).reshaped(to: entry.shapeOnDisk))
         }
-        for (name, buffer) in bufferEntries { buffer.value = try file.tensor(named: prefix + named(name)).reshaped(to: buffer.value.shape) }
+        for (name, buffer) in bufferEntries { buffer.value = try file.weights(named: prefix + named(name)).reshaped(to: buffer.value.shape) }
     }
 
     /// Makes sure that tensors of these names and shapes can be loaded: a file's, as ``load(_:prefix:unused:named:)`` takes it. Further extents

@@ -59,8 +59,12 @@ public struct SafetensorsFile: Sendable {
                 found: "a header length of \(length)", remedy: remedy)
         }
         let start = 8 + Int(length)
-        guard let header = try? JSONSerialization.jsonObject(with: data[8..<start]) as? [String: Any] else {
+        // JSON in another encoding than UTF-8 has bytes of 0.
+        guard !data[8..<start].contains(0), let header = try? JSONSerialization.jsonObject(with: data[8..<start]) as? [String: Any] else {
             throw Failure(.badData, "the safetensors header is not a JSON object", at: url.path, remedy: remedy)
+        }
+        if let name = data[8..<start].withUnsafeBytes(repeatedKey) {
+            throw Failure(.badData, "a name stands twice in the safetensors header", at: url.path, found: name, remedy: remedy)
         }
         metadata = header["__metadata__"] as? [String: String] ?? [:]
         var entries: [String: Entry] = [:]
@@ -72,6 +76,13 @@ public struct SafetensorsFile: Sendable {
         }
         for (first, second) in zip(ordered, ordered.dropFirst()) where second.value.range.lowerBound < first.value.range.upperBound {
             throw Failure(.badData, "tensors \(first.key) and \(second.key) share bytes", at: url.path, remedy: remedy)
+        }
+        // As the format wants it: tensors lie side by side from the first byte to the last.
+        let owned = ordered.reduce(0) { $0 + $1.value.range.count }
+        guard owned == data.count - start else {
+            throw Failure(
+                .badData, "the file holds bytes that belong to no tensor", at: url.path, expected: "\(owned) bytes after the header",
+                found: "\(data.count - start)", remedy: remedy)
         }
         self.entries = entries.mapValues { Entry(type: $0.type, shape: $0.shape, range: $0.range.lowerBound + start..<$0.range.upperBound + start) }
         names = ordered.map(\.key)
@@ -110,6 +121,25 @@ public struct SafetensorsFile: Sendable {
 
     /// The number format on disk; nil if there is no such tensor.
     public func type(of name: String) -> ElementType? { entries[name]?.type }
+
+    /// A tensor's bytes as they lie on disk; nil if there is no such tensor.
+    package func bytes(of name: String) -> Data? { entries[name].map { data[$0.range] } }
+
+    /// A tensor of weights, all of them finite.
+    /// - Parameter remedy: what can be done where one is not.
+    /// - Throws: `Failure` (`.badData`) if there is none of this name, or if a value is not finite as a 32-bit float.
+    package func weights(
+        named name: String, remedy: String = "the file is damaged, or its training diverged; fetch it or train it again"
+    ) throws -> Tensor {
+        let tensor = try tensor(named: name)
+        if let index = tensor.firstIndex(exceeding: .greatestFiniteMagnitude) {
+            throw Failure(
+                .badData, "the weights are not finite", at: "\(url.path), tensor \(name)", expected: "finite numbers",
+                found: "\(tensor.pointer[index]) at place \(index) of \(tensor.count)",
+                remedy: remedy)
+        }
+        return tensor
+    }
 
     /// A tensor, converted to 32-bit floats.
     /// - Throws: `Failure` (`.badData`) if there is none of this name.

@@ -12,7 +12,7 @@ public func writeSafetensors(
     precondition(type == .float32 || type == .float16, "writeSafetensors: format \(type) is for reading alone")
     var header: [String: Any] = metadata.isEmpty ? [:] : ["__metadata__": metadata]
     var offset = 0
-    let types = tensors.map { $0.tensor.shape.isEmpty ? .float32 : type }
+    let types = tensors.map { type.stored($0.tensor) }
     for ((name, tensor), type) in zip(tensors, types) {
         let size = tensor.count * type.size
         header[name] = ["dtype": type.rawValue, "shape": tensor.shape, "data_offsets": [offset, offset + size]] as [String: Any]
@@ -39,4 +39,9 @@ public func writeSafetensors(
             throw Failure(.cannotWrite, "cannot be written", at: url.path, found: error.localizedDescription)
         }
     }
+}
+
+extension SafetensorsFile.ElementType {
+    /// The format in which ``writeSafetensors(_:metadata:type:to:)`` writes a tensor where this is asked for.
+    package func stored(_ tensor: Tensor) -> Self { tensor.shape.isEmpty ? .float32 : self }
 }
