@@ -89,7 +89,7 @@ import Testing
             #expect(result.status == 0, "\(result)")
             for (name, told) in [("rice-int32-blank", ["sr: input is HDU 1 (MAGNETOGRAM)"]), ("float64", [])] {
                 let header = try FITSFile(reading: folder.appendingPathComponent("\(name)_sr.fits")).firstImage().header
-                #expect(header.cards.map(\.comment).filter { $0.contains("HDU") } == told, "\(name)")
+                #expect(header.cards.map(\.comment).filter { $0.contains("input is HDU") } == told, "\(name)")
             }
         }
     }

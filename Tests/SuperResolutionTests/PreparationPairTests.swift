@@ -159,9 +159,10 @@ import Testing
                 return Dictionary(try folder.rejections().map { (URL(filePath: $0.source).lastPathComponent, $0.rejected) }) { "\($0); \($1)" }
             }
             let reasons = try prepare(minutes: 40)
-            #expect(Set(reasons.keys) == ["b.fits", "c.fits", "d.fits", "d-mdi.fits", "e.fits", "f.fits"])
+            #expect(Set(reasons.keys) == ["b.fits", "c.fits", "d.fits", "d-mdi.fits", "e.fits", "e-mdi.fits", "f.fits"])
             let expected = [
-                "b.fits": "DSUN_OBS", "c.fits": "c-mdi.fits, DSUN_OBS", "d.fits": "0x80000000", "d-mdi.fits": "minutes away", "e.fits": "PC1_1",
+                "b.fits": "DSUN_OBS", "c.fits": "c-mdi.fits, DSUN_OBS", "d.fits": "0x80000000", "d-mdi.fits": "minutes away",
+                "e.fits": "minutes away", "e-mdi.fits": "PC1_1",
                 "f.fits": "minutes away",
             ]
             for (name, words) in expected { #expect(reasons[name]?.contains(words) == true, "\(name): \(reasons[name] ?? "")") }
