@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Groundwork
 import Logging
+import SolarImage
 import SuperResolution
 import TensorCore
 
@@ -25,14 +26,19 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Show no progress.")
     var noProgress = false
 
+    @Option(help: "Refuse images of more pixels than a square of this side.")
+    var largestImage = 16384
+
     func validate() throws {
         if let threads, threads < 1 || threads > 512 { throw ValidationError("--threads must be 1 … 512, not \(threads)") }
+        guard (1...1_000_000).contains(largestImage) else { throw ValidationError("--largest-image must be 1 … 1000000, not \(largestImage)") }
         if quiet && verbose { throw ValidationError("--quiet and --verbose exclude each other") }
     }
 
     /// Sets the number of threads and the log up, and returns the log.
     func start() -> Logger {
         if let threads { Parallel.threadCount = threads }
+        FITSFile.setLargestImage(pixels: largestImage * largestImage)
         let level: Logger.Level = quiet ? .error : verbose ? .debug : .info
         return Logger(label: "sr") { _ in TerminalLog(logLevel: level) }
     }

@@ -69,7 +69,9 @@ enum ConfigurationFile {
 
     /// The entries of a YAML file that belong to the training configuration.
     /// - Throws: as ``mapping(at:)``
-    static func trainingEntries(at path: String) throws -> [String: Any] { try mapping(at: path).filter { isTrainingEntry($0, isText: $1 is String) } }
+    static func trainingEntries(at path: String) throws -> [String: Any] {
+        try mapping(at: path).filter { isTrainingEntry($0, isText: $1 is String) }
+    }
 
     /// The top-level entries of a YAML file, as YAML understands them.
     /// - Throws: `Failure`: `.missingInput`, or `.configuration` if it is not a YAML mapping.

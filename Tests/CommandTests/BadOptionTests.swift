@@ -26,7 +26,8 @@ import Testing
         ("infer DATA --output OUT --samples 2 --fine-cutoff 0", "at most 3600 arcsec, not 0.0"),
         ("infer DATA --output OUT --samples 2 --fine-order 21", "1 … 20, not 21"),
         ("infer DATA --output OUT --quiet --verbose", "exclude each other"),
-        ("infer DATA --output OUT --threads 0", "--threads"), ("evaluate DATA --output OUT --limit 0", "--limit"),
+        ("infer DATA --output OUT --threads 0", "--threads"), ("infer DATA --output OUT --largest-image 0", "--largest-image"),
+        ("evaluate DATA --output OUT --limit 0", "--limit"),
         ("evaluate DATA --output OUT --region-threshold 0", "--region-threshold"),
         ("evaluate DATA --output OUT --model MODEL --metrics psnr,beauty", "beauty"),
         ("infer DATA --output OUT --sampler dpm", "--sampler"), ("evaluate DATA --output OUT --sampler euler", "--sampler"),
@@ -91,7 +92,8 @@ import Testing
 
     @Test(arguments: [
         ("quiet: 1", "quiet is neither on nor off"), ("quiet: \"no\"", "quiet is neither on nor off"), ("overwrite: [true]", "overwrite is neither"),
-        ("model: null", "model is not text"), ("model:", "model is not text"), ("seed: {a: b}", "seed is not text"), ("seed: [[1]]", "seed is not text"),
+        ("model: null", "model is not text"), ("model:", "model is not text"), ("seed: {a: b}", "seed is not text"),
+        ("seed: [[1]]", "seed is not text"),
     ]) func entriesOfAnotherKind(_ text: String, _ word: String) throws {
         try withFolder { folder in
             try Data((text + "\n").utf8).write(to: folder.appendingPathComponent("c.yaml"))

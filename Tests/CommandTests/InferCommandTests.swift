@@ -140,6 +140,20 @@ import Testing
         }
     }
 
+    @Test func largerImagesAreRefused() throws {
+        let model = try TinyModels.shared.get().model
+        try withFolder { folder in
+            try TestMap.writeLow(to: folder.appendingPathComponent("low.fits"), side: 16)
+            func infer(_ side: String) throws -> SRProcess.Result {
+                try SRProcess(
+                    ["infer", "low.fits", "--model", model.path, "--steps", "1", "--largest-image", side, "--output", "out"], in: folder
+                ).result()
+            }
+            expectRefusal(try infer("15"), 65, ["low.fits", "--largest-image"])
+            #expect(try infer("16").status == 0)
+        }
+    }
+
     /// Values are what stands in the file, not what YAML makes of dates, numbers and words.
     @Test(arguments: ["2010-10-15", "0010", "1.10", "1e3", "on", "-dash"]) func namesInAFileAreText(_ name: String) throws {
         let model = try TinyModels.shared.get().model

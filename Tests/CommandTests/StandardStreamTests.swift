@@ -21,7 +21,8 @@ import Testing
             #expect(!text.contains("low.fits:") && !text.contains("infer 100"))
             let trained = try run(
                 [
-                    "train", models.maps.path, "--model", "enhance", "--preset", "tiny", "--steps", "2", "--validate-every", "0", "--threads", "1", "--output",
+                    "train", models.maps.path, "--model", "enhance", "--preset", "tiny", "--steps", "2", "--validate-every", "0", "--threads", "1",
+                    "--output",
                     "run",
                 ], redirection, in: folder)
             #expect(trained.status == 0 && FileManager.default.fileExists(atPath: folder.appendingPathComponent("run/model.safetensors").path))
@@ -30,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["models"], ["help"], ["--version"], ["infer", "--help"], ["train", "DATA", "--model", "enhance", "--preset", "tiny", "--output", "x", "--print-config"],
+        ["models"], ["help"], ["--version"], ["infer", "--help"],
+        ["train", "DATA", "--model", "enhance", "--preset", "tiny", "--output", "x", "--print-config"],
     ]) func whatCannotBePrintedIsAFailure(_ arguments: [String]) throws {
         let maps = try TinyModels.shared.get().maps.path
         try withFolder { folder in

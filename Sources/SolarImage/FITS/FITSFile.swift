@@ -77,7 +77,7 @@ public final class FITSFile {
     package init(reading url: URL, bytes: FileBytes?) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-            throw Failure(.missingInput, "there is no such file", at: url.path, remedy: "check the path")
+            throw Self.missing(url)
         }
         guard !isFolder.boolValue else {
             throw Failure(.badData, "is a folder", at: url.path, expected: "a FITS file", remedy: "give one of its files")
@@ -112,6 +112,12 @@ public final class FITSFile {
     deinit {
         var status: CInt = 0
         ffclos(handle, &status)  // fits_close_file
+    }
+
+    static func missing(_ url: URL) -> Failure {
+        // In the place of bytes that are no text, by which no file can be found.
+        guard url.path.contains("\u{FFFD}") else { return Failure(.missingInput, "there is no such file", at: url.path, remedy: "check the path") }
+        return Failure(.badData, "a name cannot be read", at: url.path, expected: "UTF-8", remedy: "rename the file or its folder")
     }
 
     /// What the units of the file hold, in order.
@@ -344,7 +350,7 @@ extension FITSFile {
         guard product(axes.prefix(2)) <= Double(FITSFile.largestImage), tile <= Double(FITSFile.largestImage) else {
             throw Failure(
                 .badData, "the image is larger than allowed", at: location, expected: "at most \(FITSFile.largestImage) pixels", found: "\(shape)",
-                remedy: "cut out a part first, or allow larger images")
+                remedy: "cut out a part first, or allow it with --largest-image")
         }
     }
 

@@ -65,7 +65,7 @@ extension FileBytes {
         Failure(
             .badData, "the unpacked file is larger than allowed", at: url.path,
             expected: "at most \(limit) bytes, for an image of \(FITSFile.largestImage) pixels", found: "more",
-            remedy: "cut out a part first, or allow larger images")
+            remedy: "cut out a part first, or allow it with --largest-image")
     }
 }
 

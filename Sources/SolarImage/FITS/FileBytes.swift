@@ -34,7 +34,7 @@ package final class FileBytes {
         setCount(0)
         let descriptor = open(url.path, O_RDONLY)
         guard descriptor >= 0 else {
-            if errno == ENOENT { throw Failure(.missingInput, "there is no such file", at: url.path, remedy: "check the path") }
+            if errno == ENOENT { throw FITSFile.missing(url) }
             throw FileBytes.unreadable(url)
         }
         defer { close(descriptor) }

@@ -122,4 +122,3 @@ extension ManifestCrop {
             statistics: crop.statistics, pair: crop.pair)
     }
 }
-
