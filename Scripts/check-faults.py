@@ -54,8 +54,13 @@ def files(folder):
 
 def is_whole(path, reference):
     """Whether a file under its final name is all there: as long as it should be, or lines of JSON."""
-    if path.suffix in {".fits", ".safetensors"}:
+    if path.suffix == ".fits":
         return path.stat().st_size == reference.stat().st_size
+    if path.suffix == ".safetensors":
+        data = path.read_bytes()
+        length = int.from_bytes(data[:8], "little")
+        tensors = [entry for name, entry in json.loads(data[8:8 + length]).items() if name != "__metadata__"]
+        return len(data) == 8 + length + max(entry["data_offsets"][1] for entry in tensors)
     if path.suffix == ".json":
         return isinstance(json.loads(path.read_text()), (dict, list))
     if path.suffix == ".jsonl":

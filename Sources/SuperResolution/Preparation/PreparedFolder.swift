@@ -28,7 +28,8 @@ package struct PreparedFolder: Sendable {
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return }
         guard isFolder.boolValue else { throw Failure(.cannotWrite, "the output is a file, not a folder", at: url.path) }
         guard access(url.path, W_OK) == 0 else { throw Failure(.cannotWrite, "the folder cannot be written to", at: url.path) }
-        guard try !names(in: url).isEmpty, !PreparationStaging.exists(in: url) else { return }
+        // What a run left that did not come to its first entry is no loss.
+        guard try names(in: url).contains(where: { $0 != PreparationStaging.name }), !PreparationStaging.exists(in: url) else { return }
         guard overwrite else {
             throw Failure(.cannotWrite, "the output folder exists and is not empty", at: url.path, remedy: "choose another folder or add --overwrite")
         }
