@@ -1,12 +1,12 @@
 import Foundation
 
 /// Standard output, of which nothing may be lost without a word, and standard error, without which work goes on.
-public enum StandardStream {
+package enum StandardStream {
     /// To be called before anything is opened or written.
     ///
     /// A stream that is closed would lend its number to the next file that is opened, and what is meant for it would be written there: in its place comes one
     /// that takes nothing. A reader that goes away does not end the program.
-    public static func prepare() {
+    package static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) == -1 {
             _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
@@ -15,7 +15,7 @@ public enum StandardStream {
 
     /// Writes to standard output.
     /// - Throws: `Failure` (`.cannotWrite`) if not all can be written. If nobody reads it any longer the program ends as others do (SIGPIPE).
-    public static func output(_ text: String) throws {
+    package static func output(_ text: String) throws {
         let code = write(text, to: STDOUT_FILENO, waits: true)
         guard code != EPIPE else {
             signal(SIGPIPE, SIG_DFL)
@@ -30,7 +30,7 @@ public enum StandardStream {
     }
 
     /// Writes to standard error; what it does not take is lost.
-    public static func note(_ text: String) { _ = write(text, to: STDERR_FILENO, waits: false) }
+    package static func note(_ text: String) { _ = write(text, to: STDERR_FILENO, waits: false) }
 
     /// - Parameter waits: as long as it takes for room, rather than a second.
     /// - Returns: 0 or what went wrong

@@ -114,8 +114,9 @@ public final class FITSFile {
         ffclos(handle, &status)  // fits_close_file
     }
 
+    /// What is wrong where there is no file of that name: a name with bytes that are no text finds none.
     static func missing(_ url: URL) -> Failure {
-        // In the place of bytes that are no text, by which no file can be found.
+        // U+FFFD stands in the place of such bytes.
         guard url.path.contains("\u{FFFD}") else { return Failure(.missingInput, "there is no such file", at: url.path, remedy: "check the path") }
         return Failure(.badData, "a name cannot be read", at: url.path, expected: "UTF-8", remedy: "rename the file or its folder")
     }

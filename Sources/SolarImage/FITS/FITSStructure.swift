@@ -2,7 +2,7 @@ import Foundation
 import Groundwork
 
 /// A keyword whose value cannot be.
-struct FITSNonsense: Error {
+struct MalformedKeyword: Error {
     let keyword: String
     /// What it should be.
     let expected: String
@@ -53,7 +53,7 @@ struct FITSStructure {
                 damage = (units.count, failure)
                 return
             case .header(let header, let dataStart):
-                do throws(FITSNonsense) {
+                do throws(MalformedKeyword) {
                     let size = try FITSStructure.size(header)
                     units.append(Unit(header: header, start: start, dataStart: dataStart, size: size, tiles: try TileTable(header)))
                     isWhole = size <= bytes.length - dataStart
@@ -117,7 +117,7 @@ extension FITSStructure {
     private static let mostRecords = 200_000
 
     /// The size of the data unit in bytes without what fills the last block (FITS Standard 4.0, equations 2 and 4), compressed or not.
-    private static func size(_ header: FITSHeader) throws(FITSNonsense) -> Int {
+    private static func size(_ header: FITSHeader) throws(MalformedKeyword) -> Int {
         try checkRecords(header)
         let bits = try integer("BITPIX", "8, 16, 32, 64, -32 or -64", in: header) { [8, 16, 32, 64, -32, -64].contains($0) }
         let axisCount = try integer("NAXIS", "0 to 999", in: header) { (0...999).contains($0) }
@@ -127,7 +127,7 @@ extension FITSStructure {
         if header.string("XTENSION")?.hasSuffix("TABLE") == true {
             _ = try integer("TFIELDS", "0 to 999", in: header) { (0...999).contains($0) }
         }
-        if let scale = header.real("BSCALE"), scale == 0 { throw FITSNonsense("BSCALE", "a number other than 0") }
+        if let scale = header.real("BSCALE"), scale == 0 { throw MalformedKeyword("BSCALE", "a number other than 0") }
         guard axisCount > 0 else { return 0 }
         var elements = 1
         for axis in 1...axisCount {
@@ -136,41 +136,41 @@ extension FITSStructure {
             elements = try product(elements, length, "NAXIS\(axis)")
         }
         let (sum, isTooLong) = elements.addingReportingOverflow(parameters)
-        guard !isTooLong else { throw FITSNonsense("PCOUNT", "a number of bytes that a file can have") }
+        guard !isTooLong else { throw MalformedKeyword("PCOUNT", "a number of bytes that a file can have") }
         return try product(product(sum, groups, "GCOUNT"), abs(bits) / 8, "NAXIS\(axisCount)")
     }
 
     /// - Throws: if the product is more than files can hold.
-    static func product(_ a: Int, _ b: Int, _ keyword: String) throws(FITSNonsense) -> Int {
+    static func product(_ a: Int, _ b: Int, _ keyword: String) throws(MalformedKeyword) -> Int {
         let (product, isTooLong) = a.multipliedReportingOverflow(by: b)
-        guard !isTooLong, product < 1 << 60 else { throw FITSNonsense(keyword, "lengths for which a file can have room") }
+        guard !isTooLong, product < 1 << 60 else { throw MalformedKeyword(keyword, "lengths for which a file can have room") }
         return product
     }
 
     /// The value of a keyword that must be a whole number, and written as one.
     static func integer(
         _ keyword: String, _ expected: String, in header: FITSHeader, default absent: Int? = nil, _ isRight: (Int) -> Bool
-    ) throws(FITSNonsense) -> Int {
+    ) throws(MalformedKeyword) -> Int {
         guard let card = header.card(keyword) else {
-            guard let absent else { throw FITSNonsense(keyword, expected) }
+            guard let absent else { throw MalformedKeyword(keyword, expected) }
             return absent
         }
-        guard case .integer(let number) = card.value, isRight(number) else { throw FITSNonsense(keyword, expected) }
+        guard case .integer(let number) = card.value, isRight(number) else { throw MalformedKeyword(keyword, expected) }
         return number
     }
 
     /// Checks that cfitsio can but understand those records that tell of the structure as they are understood here: one card each, its keyword in
     /// capitals from the first column on, and an equals sign and a space before the value.
-    private static func checkRecords(_ header: FITSHeader) throws(FITSNonsense) {
+    private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
         var cards: [String: FITSCard] = [:]
         for card in header.cards {
             let name = card.keyword.uppercased(), keyword = name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
             let stem = keyword.last?.isNumber == true ? String(keyword.prefix { !$0.isNumber }) : keyword
             guard structural.contains(stem) else { continue }
             guard keyword == card.keyword, card.records.first?.hasPrefix(keyword.padding(toLength: 8, withPad: " ", startingAt: 0) + "= ") == true
-            else { throw FITSNonsense(card.keyword, "\(keyword) and its value in their columns") }
+            else { throw MalformedKeyword(card.keyword, "\(keyword) and its value in their columns") }
             if let former = cards.updateValue(card, forKey: keyword), former.value != card.value {
-                throw FITSNonsense(keyword, "the same value wherever it stands")
+                throw MalformedKeyword(keyword, "the same value wherever it stands")
             }
         }
     }

@@ -33,9 +33,9 @@ struct TileTable {
     let gzipped: Column?, uncompressed: Column?
 
     /// Nil if the unit is no such table.
-    init?(_ header: FITSHeader) throws(FITSNonsense) {
+    init?(_ header: FITSHeader) throws(MalformedKeyword) {
         guard let isCompressed = header.card("ZIMAGE")?.value, isCompressed != .logical(false) else { return nil }
-        guard isCompressed == .logical(true) else { throw FITSNonsense("ZIMAGE", "T or F") }
+        guard isCompressed == .logical(true) else { throw MalformedKeyword("ZIMAGE", "T or F") }
         let types = [8, 16, 32, 64, -32, -64]
         bits = try FITSStructure.integer("ZBITPIX", "8, 16, 32, 64, -32 or -64", in: header) { types.contains($0) }
         let axisCount = try FITSStructure.integer("ZNAXIS", "1 to 6", in: header) { (1...6).contains($0) }
@@ -66,7 +66,7 @@ struct TileTable {
             let form = try TileTable.form(header, "TFORM\(field)")
             let column = form.column(at: offset)
             offset += form.width
-            guard offset <= rowLength else { throw FITSNonsense("TFORM\(field)", "columns of \(rowLength) bytes, as NAXIS1 has it") }
+            guard offset <= rowLength else { throw MalformedKeyword("TFORM\(field)", "columns of \(rowLength) bytes, as NAXIS1 has it") }
             guard case .string(let text)? = header.card("TTYPE\(field)")?.value else { continue }
             let name = text.uppercased()
             switch name {
@@ -74,24 +74,24 @@ struct TileTable {
                 let wanted: String =
                     if name == "UNCOMPRESSED_DATA" { "BIJKED" } else if case .plio = compression, name == "COMPRESSED_DATA" { "I" } else { "B" }
                 guard let column, wanted.contains(column.type) else {
-                    throw FITSNonsense("TFORM\(field)", wanted.map { "1P\($0) or 1Q\($0)" }.joined(separator: ", "))
+                    throw MalformedKeyword("TFORM\(field)", wanted.map { "1P\($0) or 1Q\($0)" }.joined(separator: ", "))
                 }
-                guard name == "UNCOMPRESSED_DATA" || (header.real("TSCAL\(field)") ?? 1) == 1 else { throw FITSNonsense("TSCAL\(field)", "1") }
-                guard name == "UNCOMPRESSED_DATA" || (header.real("TZERO\(field)") ?? 0) == 0 else { throw FITSNonsense("TZERO\(field)", "0") }
-                guard columns.updateValue(column, forKey: name) == nil else { throw FITSNonsense("TTYPE\(field)", "one column \(name)") }
+                guard name == "UNCOMPRESSED_DATA" || (header.real("TSCAL\(field)") ?? 1) == 1 else { throw MalformedKeyword("TSCAL\(field)", "1") }
+                guard name == "UNCOMPRESSED_DATA" || (header.real("TZERO\(field)") ?? 0) == 0 else { throw MalformedKeyword("TZERO\(field)", "0") }
+                guard columns.updateValue(column, forKey: name) == nil else { throw MalformedKeyword("TTYPE\(field)", "one column \(name)") }
             case "ZSCALE", "ZZERO", "ZBLANK":
-                guard form.isNumber else { throw FITSNonsense("TFORM\(field)", "a number") }
+                guard form.isNumber else { throw MalformedKeyword("TFORM\(field)", "a number") }
             default: continue
             }
         }
-        guard offset == rowLength else { throw FITSNonsense("NAXIS1", "\(offset) bytes, the sum of the columns") }
-        guard let compressed = columns["COMPRESSED_DATA"] else { throw FITSNonsense("TTYPE1", "a column COMPRESSED_DATA") }
+        guard offset == rowLength else { throw MalformedKeyword("NAXIS1", "\(offset) bytes, the sum of the columns") }
+        guard let compressed = columns["COMPRESSED_DATA"] else { throw MalformedKeyword("TTYPE1", "a column COMPRESSED_DATA") }
         self.compressed = compressed
         (gzipped, uncompressed) = (columns["GZIP_COMPRESSED_DATA"], columns["UNCOMPRESSED_DATA"])
     }
 
-    private static func compression(_ header: FITSHeader, bits: Int) throws(FITSNonsense) -> Compression {
-        if let scale = header.real("ZSCALE"), scale == 0 { throw FITSNonsense("ZSCALE", "a number other than 0") }
+    private static func compression(_ header: FITSHeader, bits: Int) throws(MalformedKeyword) -> Compression {
+        if let scale = header.real("ZSCALE"), scale == 0 { throw MalformedKeyword("ZSCALE", "a number other than 0") }
         if header.string("ZQUANTIZ")?.hasPrefix("SUBTRACTIVE") == true {
             // A place in a table of that many random numbers.
             _ = try FITSStructure.integer("ZDITHER0", "1 to 10000", in: header, default: 1) { (1...10000).contains($0) }
@@ -107,10 +107,10 @@ struct TileTable {
         case "GZIP_1", "GZIP_2": return .gzip
         case "PLIO_1": return .plio
         case "HCOMPRESS_1":
-            guard header.real("ZVAL1") != nil else { throw FITSNonsense("ZVAL1", "a number") }
+            guard header.real("ZVAL1") != nil else { throw MalformedKeyword("ZVAL1", "a number") }
             return .hcompress(planes: [8, 16].contains(bits) ? 31 : 63)
         case "NOCOMPRESS": return .none
-        default: throw FITSNonsense("ZCMPTYPE", "RICE_1, GZIP_1, GZIP_2, HCOMPRESS_1, PLIO_1 or NOCOMPRESS")
+        default: throw MalformedKeyword("ZCMPTYPE", "RICE_1, GZIP_1, GZIP_2, HCOMPRESS_1, PLIO_1 or NOCOMPRESS")
         }
     }
 }
@@ -136,11 +136,11 @@ extension TileTable {
         }
     }
 
-    private static func form(_ header: FITSHeader, _ keyword: String) throws(FITSNonsense) -> Form {
+    private static func form(_ header: FITSHeader, _ keyword: String) throws(MalformedKeyword) -> Form {
         let text = header.string(keyword)?.uppercased() ?? "", digits = text.prefix { $0.isNumber }
         guard let type = text.dropFirst(digits.count).first, type == "X" || widths[type] != nil, let count = digits.isEmpty ? 1 : Int(digits),
             (0..<1 << 40).contains(count)  // more is no row
-        else { throw FITSNonsense(keyword, "the type of a column") }
+        else { throw MalformedKeyword(keyword, "the type of a column") }
         return Form(count: count, type: type, rest: String(text.dropFirst(digits.count + 1)))
     }
 }

@@ -7,7 +7,7 @@ private let digestKey = "sr.digest"
 
 /// Writes tensors and metadata as ``TensorCore/writeSafetensors(_:metadata:type:to:)`` does, and with them their digest.
 /// - Throws: `Failure` (`.cannotWrite`)
-func writeSealed(
+func writeWithDigest(
     _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String], type: SafetensorsFile.ElementType = .float32, to url: URL
 ) throws {
     let lines = Parallel.map(tensors.count) { index in
@@ -21,20 +21,20 @@ func writeSealed(
             return line(name, type, tensor.shape, values)
         }
     }
-    let seal = try digest(try lines.map { try $0.get() }, metadata)
-    try writeSafetensors(tensors, metadata: metadata.merging([digestKey: seal]) { $1 }, type: type, to: url)
+    let sum = try digest(try lines.map { try $0.get() }, metadata)
+    try writeSafetensors(tensors, metadata: metadata.merging([digestKey: sum]) { $1 }, type: type, to: url)
 }
 
 extension SafetensorsFile {
     /// Whether the file tells its digest; those of other programs and of earlier versions of this one do not.
-    var isSealed: Bool { metadata[digestKey] != nil }
+    var hasDigest: Bool { metadata[digestKey] != nil }
 
     /// Makes sure that tensors and metadata are those that were written, where the file tells.
     /// - Parameters:
     ///   - what: what the file is, such as "checkpoint".
     ///   - remedy: what can be done without it.
     /// - Throws: `Failure` (`.badData`) if they are not.
-    func checkSeal(of what: String, remedy: String) throws {
+    func verifyDigest(of what: String, remedy: String) throws {
         guard let expected = metadata[digestKey] else { return }
         let lines = Parallel.map(names.count) { index in
             Result {

@@ -192,7 +192,7 @@ struct Competitor {
                 for sample in samples { try sample.checkField(at: "\(file.path), extension SAMPLES") }
                 return samples
             } catch let failure as Failure {
-                throw Failure(failure.category, failure.description, at: failure.location == nil ? file.path : nil)
+                throw failure.located(at: file.path)
             }
         }
     }

@@ -37,7 +37,7 @@ package struct Adapter {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        try writeSealed(tensors, metadata: [metadataKey: json, "format": "pt"], to: url)
+        try writeWithDigest(tensors, metadata: [metadataKey: json, "format": "pt"], to: url)
     }
 
     /// Adds the calibration of the model with the adapter to its file.
@@ -72,7 +72,7 @@ extension Model {
     public func apply(adapter url: URL) throws {
         let file = try SafetensorsFile(reading: url)
         let description = try Adapter.description(of: file, at: url)
-        try file.checkSeal(of: "adapter", remedy: "fetch it or train it again")
+        try file.verifyDigest(of: "adapter", remedy: "fetch it or train it again")
         // Before the digest, which would tell less.
         _ = try adaptableNetwork()
         let digest = try weightsDigest()

@@ -129,7 +129,7 @@ public final class Model {
             throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary, remedy: Self.remedy)
         }
         try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
-        try file.checkSeal(of: "model", remedy: Self.remedy)
+        try file.verifyDigest(of: "model", remedy: Self.remedy)
         self.init(description, seed: 0)
         for (prefix, store) in stores { try store.load(file, prefix: prefix, unused: PaperUNet.isUnused) }
     }
@@ -171,7 +171,7 @@ public final class Model {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
-        try writeSealed(
+        try writeWithDigest(
             tensors(firstStageValues: firstStageValues, networkValues: networkValues), metadata: [Self.metadataKey: json, "format": "pt"], type: type,
             to: url)
     }

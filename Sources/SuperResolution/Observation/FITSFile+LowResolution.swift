@@ -24,20 +24,7 @@ extension FITSFile {
             if let value = header.real(keyword), (0.01...100).contains(value) { continue }
             throw Failure(
                 .badData, "the low resolution cannot be brought to HMI's scale", at: "\(url.path), extension LR, \(keyword)", expected: "0.01 … 100",
-                found: card.value.text, remedy: "correct the keyword, or prepare the pair again")
-        }
-    }
-}
-
-extension FITSCard.Value {
-    /// As it stands in messages.
-    fileprivate var text: String {
-        switch self {
-        case .string(let text): "'\(text)'"
-        case .integer(let number): "\(number)"
-        case .real(let number): "\(number)"
-        case .logical(let flag): flag ? "T" : "F"
-        case .undefined: "no value"
+                found: card.value == .undefined ? "no value" : card.value.text, remedy: "correct the keyword, or prepare the pair again")
         }
     }
 }

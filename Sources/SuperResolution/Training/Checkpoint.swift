@@ -34,14 +34,14 @@ struct Checkpoint {
             + named("average", names, averages.averages) + named("first_moment", names, state.first) + named("second_moment", names, state.second)
         var metadata = [key: try jsonText(progress)]
         if let data { metadata[dataKey] = try jsonText(data) }
-        try writeSealed(tensors, metadata: metadata, to: url)
+        try writeWithDigest(tensors, metadata: metadata, to: url)
     }
 
     /// Whether a checkpoint tells when it is damaged, and what it was trained on; nil of earlier versions, which tell neither.
     /// - Throws: `Failure` (`.badData`) if it is no safetensors file.
-    static func origin(of url: URL) throws -> (isSealed: Bool, data: TrainingFiles?) {
+    static func origin(of url: URL) throws -> (hasDigest: Bool, data: TrainingFiles?) {
         let file = try SafetensorsFile(reading: url)
-        return (file.isSealed, file.metadata[dataKey].flatMap { try? JSONDecoder().decode(TrainingFiles.self, from: Data($0.utf8)) })
+        return (file.hasDigest, file.metadata[dataKey].flatMap { try? JSONDecoder().decode(TrainingFiles.self, from: Data($0.utf8)) })
     }
 
     /// Sets store, averages and optimiser from a file.
@@ -51,7 +51,7 @@ struct Checkpoint {
         _ url: URL, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, remedy: String
     ) throws -> Progress {
         let file = try SafetensorsFile(reading: url)
-        try file.checkSeal(of: "checkpoint", remedy: remedy)
+        try file.verifyDigest(of: "checkpoint", remedy: remedy)
         guard let json = file.metadata[key], let progress = try? JSONDecoder().decode(Progress.self, from: Data(json.utf8)), progress.step >= 0 else {
             throw Failure(.badData, "the file is no checkpoint", at: url.path, expected: "metadata under \"\(key)\"", remedy: "start the run again")
         }

@@ -72,10 +72,10 @@ extension Trainer {
         if try folder.hasCheckpoint(saveEvery: saveEvery) { found.append(folder) }
         guard !found.isEmpty else { return ["\(folder.last.path): the run ended before its first checkpoint; training starts from step 0"] }
         return try found.flatMap { folder -> [String] in
-            let (isSealed, data) = try Checkpoint.origin(of: folder.last)
+            let (hasDigest, data) = try Checkpoint.origin(of: folder.last)
             try data?.check(files, at: folder.last.path)
             return [
-                isSealed ? nil : "\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed",
+                hasDigest ? nil : "\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed",
                 data == nil ? "\(folder.last.path): the checkpoint does not tell the data of the run; they are taken to be these" : nil,
             ].compactMap(\.self)
         }
