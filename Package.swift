@@ -45,6 +45,7 @@ let package = Package(
         .executableTarget(
             name: "sr-benchmark",
             dependencies: ["Groundwork", "TensorCore", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(name: "sr-fuzz", dependencies: ["Groundwork", "SolarImage", "SuperResolution"]),
         .testTarget(name: "GroundworkTests", dependencies: ["Groundwork"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),

@@ -53,7 +53,7 @@ extension Benchmark {
             return { _ = autoencoder.encode(image) }
         },
         Benchmark(name: "autoencoder-decode", operations: nil) {
-            let (autoencoder, latents) = (smallAutoencoder(), random([1, 128, 128, 4]))
+            let (autoencoder, latents) = (smallAutoencoder(), random([1, 128, 128, 10]))
             return { _ = autoencoder.decode(latents) }
         },
         Benchmark(name: "small-train-step", operations: nil) {

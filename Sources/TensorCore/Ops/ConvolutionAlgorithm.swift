@@ -28,7 +28,7 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
 
     /// Channels in and out that it needs to fill vectors.
     static var winogradChannels: Int { size(16) }
-    /// Tiles of 4 × 4 outputs in an image that repay the transform of the weights, or reading four times as many of them.
+    /// Tiles in an image, of 4 × 4 outputs or else of 2 × 2, that repay the transform of the weights, or reading four times as many of them.
     static var winogradTiles: Int { size(48) }
     /// Weights of one tap, inputs × outputs, that a cache holds even transformed …
     static var winogradCheapWeights: Int { size(1 << 15) }
@@ -40,6 +40,9 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     static var winogradNarrowTiles: Int { size(1 << 18) }
     /// Floats of transformed tiles worked on at a time beside larger weights: 16 MiB, which a shared last-level cache holds.
     static var winogradTilesAtATime: Int { size(1 << 22) }
+    /// Columns of transformed weights that a task makes at a time, whole panels of all kernels: with `gemm_block` rows of them 36 operands take 1.2 MiB of a core's
+    /// second-level cache.
+    static var winogradColumns: Int { max(32, size(64) / 32 * 32) }
 
     // MARK: Products with patches
 
