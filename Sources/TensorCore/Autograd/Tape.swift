@@ -12,7 +12,8 @@ package final class Tape: @unchecked Sendable {
         fileprivate let index: Int
     }
 
-    /// Takes the gradient of a result and, for each input, whether its gradient is wanted; gives the inputs' gradients.
+    /// Takes the gradient of a result and, for each input, whether its gradient is wanted; gives the inputs' gradients, of the inputs' shapes or of shapes that
+    /// these were broadcast to.
     package typealias Pullback = (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
 
     private struct Record {
@@ -27,9 +28,6 @@ package final class Tape: @unchecked Sendable {
 
     /// The tape that operations record on, if any.
     @TaskLocal package static var current: Tape?
-
-    /// Whether a checkpoint computes its body again: then what is no function of the inputs, such as keeping a running average, has been done.
-    @TaskLocal package static var isRecomputing = false
 
     private var records: [Record] = []
     private var leaves: [ObjectIdentifier: Int] = [:]
@@ -62,7 +60,7 @@ package final class Tape: @unchecked Sendable {
     }
 
     /// The place of a value on this tape; nil if it was not recorded, or on another.
-    private func index(of tensor: Tensor) -> Int? { tensor.node.flatMap { $0.tape == number ? $0.index : nil } }
+    fileprivate func index(of tensor: Tensor) -> Int? { tensor.node.flatMap { $0.tape == number ? $0.index : nil } }
 
     private func append(_ record: Record) -> Node {
         records.append(record)
@@ -85,11 +83,14 @@ package final class Tape: @unchecked Sendable {
             precondition(contributions.count == inputs.count, "a gradient rule gave \(contributions.count) gradients for \(inputs.count) inputs")
             for ((input, shape), contribution) in zip(inputs, contributions) {
                 guard let input, let contribution else { continue }
-                precondition(contribution.shape == shape, "a gradient rule gave shape \(contribution.shape) for an input of shape \(shape)")
+                precondition(
+                    Broadcasting.isBroadcast(shape, to: contribution.shape),
+                    "a gradient rule gave shape \(contribution.shape) for an input of shape \(shape)")
+                let share = Broadcasting.reduce(contribution, to: shape)
                 if gradients[input] == nil {
-                    gradients[input] = contribution.detached
+                    gradients[input] = share.detached
                 } else {
-                    gradients[input]?.accumulate(contribution)
+                    gradients[input]?.accumulate(share)
                 }
             }
         }
@@ -108,6 +109,9 @@ extension Tensor {
         precondition(!Parallel.isInside, "an operation is recorded inside a parallel loop")
         return tape.record(self, inputs: inputs, pullback: pullback)
     }
+
+    /// Whether a running tape carries gradients back to this value. A rule keeps until the backward pass what gradients of such inputs need, and no more.
+    var isTracked: Bool { Tape.current?.index(of: self) != nil }
 }
 
 extension Parameter {
@@ -161,27 +165,6 @@ package func recordedPass(at parameters: [Parameter], _ body: () -> Tensor) -> (
     let tape = Tape(parameters: parameters)
     let result = Tape.$current.withValue(tape, operation: body)
     return { tape.gradients(of: result, seed: $0, parameters: parameters) }
-}
-
-/// Computes `body` without keeping what its backward pass needs: that is computed again when the gradient comes back.
-///
-/// - Parameters:
-///   - inputs: every recorded tensor that `body` uses; it gets them as its argument.
-///   - parameters: every parameter that `body` uses; those of their adapters are used with them.
-public func checkpoint(_ inputs: [Tensor], parameters: [Parameter], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
-    guard Tape.current != nil else { return body(inputs) }
-    var known: Set<ObjectIdentifier> = []
-    let parameters = parameters.flatMap { [$0] + ($0.adapter.map { [$0.down, $0.up] } ?? []) }.filter { known.insert(ObjectIdentifier($0)).inserted }
-    let result = Tape.$current.withValue(nil) { body(inputs.map(\.detached)) }
-    let values = inputs.map(\.detached)
-    return result.recorded(from: inputs + parameters.map(\.leaf)) { gradient, _ in
-        let leaves = values.map { Parameter($0) }
-        let all = leaves + parameters
-        let tape = Tape(parameters: all)
-        let again = Tape.$isRecomputing.withValue(true) { Tape.$current.withValue(tape) { body(leaves.map(\.tensor)) } }
-        let store = tape.gradients(of: again, seed: gradient, parameters: all)
-        return all.map { store[$0] }
-    }
 }
 
 extension Tape {
