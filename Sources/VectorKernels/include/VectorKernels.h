@@ -139,8 +139,9 @@ void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t
                              float *out);
 void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, size_t first,
                                       size_t count, float *out);
-// out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] for rows of `inner`
-void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights, float *out);
+// out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] over k < counts[i] ≤ taps, for rows of `inner`
+void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, const size_t *counts, size_t taps, const float *weights,
+                    float *out);
 // [rows, width, channels] → [rows/factor, width/factor, channels·factor²] in PyTorch's channel order, for rows of the result; and back, for rows of x.
 void image_pixel_unshuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
 void image_pixel_shuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
