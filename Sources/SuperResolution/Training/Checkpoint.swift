@@ -25,8 +25,8 @@ struct Checkpoint {
         _ progress: Progress, store: ParameterStore, averages: ExponentialMovingAverage, optimizer: AdamW, data: TrainingFiles?, to url: URL
     ) throws {
         let state = optimizer.state
-        func named(_ part: String, _ names: [String], _ tensors: [Tensor]) -> [(name: String, tensor: Tensor)] {
-            zip(names, tensors).map { ("\(part).\($0)", $1) }
+        func named(_ part: String, _ names: [String], _ tensors: [Tensor]) -> [NamedTensor] {
+            zip(names, tensors).map { NamedTensor("\(part).\($0)", $1) }
         }
         let names = store.names
         let tensors =
