@@ -79,14 +79,8 @@ enum PeakMemory {
         try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
     }
 
-    static var bytes: Int { status("VmHWM:") ?? StoragePool.peakBytes }
+    static var bytes: Int { Memory.peak }
 
     /// What it has resident now.
-    static var heldBytes: Int { status("VmRSS:") ?? StoragePool.usedBytes }
-
-    /// A line such as "VmHWM:   123456 kB" of Linux; elsewhere the tensors alone can be told.
-    private static func status(_ name: String) -> Int? {
-        let line = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8))?.split(separator: "\n").first { $0.hasPrefix(name) }
-        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }.map { $0 << 10 }
-    }
+    static var heldBytes: Int { Memory.held ?? StoragePool.usedBytes }
 }
