@@ -42,7 +42,7 @@ struct Finetune: ParsableCommand {
             common,
             fixed: [
                 ("--from", from != nil), ("--lora-rank", loraRank != nil), ("--lora-alpha", loraAlpha != nil), ("--unfreeze", unfreeze != nil),
-            ], defaults: { _ in try defaults() })
+            ], logger, defaults: { _ in try defaults() })
         guard !training.resume || configuration.isFinetuning else {
             throw Failure(.usage, "the run to resume is no fine-tuning", at: training.folder.url.path, remedy: "use `sr train --resume`")
         }

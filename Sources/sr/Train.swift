@@ -52,7 +52,8 @@ struct Train: ParsableCommand {
     func run() throws {
         let logger = common.start()
         var configuration = try training.configuration(
-            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], defaults: defaults)
+            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], logger,
+            defaults: defaults)
         if let simulate {
             configuration.simulate = simulate.instrument.degradation
             configuration.system.setMeansUnknown()

@@ -11,12 +11,15 @@ import Testing
         let store = ParameterStore(seed: 1)
         let imageCount = 6
         private let norm: BatchNorm
+        /// The batch that is not finite.
+        var bad: Int?
 
         init() { norm = BatchNorm(2, in: store.root / "norm") }
 
         func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) {
             var random = Random(seed: 1, name: "batch \(batch)")
-            let x = random.normal([2, 4, 4, 2])
+            let factor: Float = batch == bad ? .nan : 1
+            let x = random.normal([2, 4, 4, 2]) * factor
             return (meanSquaredError(norm(x * 3 + 1, isTraining: true), random.normal(x.shape)), [:])
         }
 
@@ -51,6 +54,22 @@ import Testing
             let reached = 1 - Float(pow(0.9, 12))
             for value in try model.tensor(named: "norm.running_mean").values { #expect(abs(value - reached) < 0.5) }
             for value in try model.tensor(named: "norm.running_var").values { #expect(abs(value - (1 + 8 * reached)) < 2) }
+        }
+    }
+
+    /// Running statistics follow a batch before its loss is known.
+    @Test func aSkippedBatchLeavesTheBuffers() throws {
+        try withTemporaryFolder { folder in
+            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            (configuration.steps, configuration.validateEvery) = (12, 0)
+            let (run, task) = (try TrainingExample.run("run", in: folder), NormalizedTask())
+            task.bad = 5
+            _ = try TrainingLoop(configuration, task: task, folder: run).run(report: { _ in }, shouldStop: { false })
+            let model = try SafetensorsFile(reading: run.model)
+            #expect(try model.tensor(named: "norm.num_batches_tracked").item == 11)
+            for name in ["norm.running_mean", "norm.running_var", "norm.weight"] {
+                #expect(try model.tensor(named: name).values.allSatisfy(\.isFinite), "\(name)")
+            }
         }
     }
 }

@@ -20,6 +20,11 @@ import Yams
         if model == .ldmResidual { configuration.diffusion.network = .paper(try ModelsExample.paperUNet(width: 12)) }
         let text = try configuration.yaml()
         #expect(try TrainingConfiguration(yaml: text, at: "config.yaml") == configuration)
+        // With a comment above every key.
+        let commented = try configuration.commentedYAML()
+        #expect(try TrainingConfiguration(yaml: commented, at: "config.yaml") == configuration)
+        let lines = commented.split(separator: "\n", omittingEmptySubsequences: false)
+        for (above, line) in zip(lines, lines.dropFirst()) where line.first?.isLetter == true { #expect(above.hasPrefix("# "), "\(line)") }
         #expect(text.contains("learning-rate: ") && text.contains("schedule: constant"))
         // No key but those that a file may have.
         let keys = text.split(separator: "\n").filter { !$0.hasPrefix(" ") && !$0.hasPrefix("-") }.compactMap {
@@ -295,7 +300,11 @@ import Yams
         Flaw.all("batch-size", \.batchSize, 0, -1, 4097), Flaw.all("crop-size", \.cropSize, 0, -16, 4, 60, 8192, 24),
         Flaw.all("learning-rate", \.learningRate, 0, -1, .nan, .infinity), Flaw.all("warmup", \.warmup, -1),
         Flaw.all("accumulate", \.accumulate, 0, -1, .max),
-        Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
+        Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("skip-norm", \.skipNorm, -1, .nan), Flaw.all("max-skipped", \.maxSkipped, 0),
+        Flaw.all("max-skipped-total", \.maxSkippedTotal, 0), Flaw.all("schedule-start", \.scheduleStart, -1),
+        Flaw.all("select", \.select, [], ["psnr", "loss"], ["std_fine"], ["beauty"]),
+        Flaw.all("validation", \.validation.crops, -1), Flaw.all("validation", \.validation.samples, 0),
+        Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
         Flaw.all("ema-decay", \.emaDecay, 1, -0.1, .nan), Flaw.all("validate-every", \.validateEvery, -1), Flaw.all("save-every", \.saveEvery, 0, -1),
         Flaw.all("keep-last", \.keepLast, -1), Flaw.all("patience", \.patience, -1), Flaw.all("overfit", \.overfit, -1, .max),
         Flaw.all("latent-crops", \.latentCrops, -1, 65537), Flaw.all("betas", \.betas, [], [0.9], [0.9, 1], [-0.1, 0.9], [.nan, 0.9]),

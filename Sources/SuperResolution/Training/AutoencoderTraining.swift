@@ -48,6 +48,26 @@ package final class AutoencoderTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
+    /// The autoencoder, whose codes do not decay, and the discriminator (as Esser et al. train them, with two optimisers).
+    package func optimizerGroups(_ configuration: TrainingConfiguration) -> [OptimizerGroup] {
+        let own = OptimizerGroup(
+            parameters: model.firstStageStore.parameters, undecayed: [autoencoder.codebook].compactMap(\.self),
+            learningRate: configuration.learningRate, clipNorm: configuration.clipNorm, weightDecay: configuration.weightDecay)
+        guard companions.discriminator != nil else { return [own] }
+        let other = weights.discriminatorTraining
+        return [
+            own,
+            OptimizerGroup(
+                name: "discriminator", parameters: companions.store.parameters, learningRate: other.learningRate, clipNorm: other.clipNorm,
+                weightDecay: 0),
+        ]
+    }
+
+    package func files(batch: Int) -> [String] {
+        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
+        return collection.names(of: collection.batch(configuration, fixed: fixedCrops, &random))
+    }
+
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
         var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
         let crops = collection.batch(configuration, fixed: fixedCrops, &random)
@@ -193,6 +213,9 @@ extension MagnetogramCollection {
         var random = Random(seed: seed, name: "fixed crops")
         return (0..<count).map { _ in randomCrop(size: size, &random) }
     }
+
+    /// The files that crops are cut from, each once.
+    func names(of crops: [Crop]) -> [String] { Set(crops.map(\.file)).sorted().map { entries[$0].url.lastPathComponent } }
 
     /// The crops of a batch: drawn anew, or of the fixed ones.
     func batch(_ configuration: TrainingConfiguration, fixed: [Crop], _ random: inout Random) -> [Crop] {

@@ -34,9 +34,15 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         self.validation = validation.map { ($0, $0.fixedCrops(64, size: configuration.cropSize, seed: 0)) }
     }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+    package func files(batch: Int) -> [String] { collection.names(of: crops(batch: batch)) }
+
+    private func crops(batch: Int) -> [MagnetogramCollection.Crop] {
         var random = Random(seed: configuration.seed, name: "mean and spread batch \(batch)")
-        let crops = collection.batch(configuration, fixed: fixedCrops, &random)
+        return collection.batch(configuration, fixed: fixedCrops, &random)
+    }
+
+    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+        let crops = crops(batch: batch)
         let sample = try CorrDiffSample(crops, of: collection, corrdiff)
         var (means, about) = (Self.huber(sample.estimate.mean - sample.target).mean(weightedBy: sample.known), sample.estimate.mean.detached)
         let parts = ["mean": Double(means.item)]

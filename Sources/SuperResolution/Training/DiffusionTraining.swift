@@ -64,6 +64,14 @@ package final class DiffusionTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
+    package func files(batch: Int) -> [String] {
+        var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
+        guard drawsFromPool else { return collection.names(of: collection.batch(configuration, fixed: fixedCrops, &random)) }
+        let crops = poolCrops(generation: generation(batch: batch))
+        let side = 2 * configuration.cropSize / model.factor
+        return collection.names(of: (0..<configuration.batchSize).map { _ in crops[drawWindow(of: crops.count, side: side, &random).crop] })
+    }
+
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
         let size = configuration.batchSize
         var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
@@ -131,19 +139,30 @@ package final class DiffusionTraining: TrainingTask {
         return (prediction - diffusion.prediction.target(clean: latents.target, noise: noise, signal: signal, deviation: deviation)).squared()
     }
 
+    /// Whether batches are windows of crops encoded together.
+    private var drawsFromPool: Bool { fixedCrops.isEmpty && configuration.latentCrops > 0 }
+
+    /// Counts the times that other crops are encoded.
+    private func generation(batch: Int) -> Int { batch / (configuration.latentRefresh * configuration.accumulate) }
+
+    /// A batch's window in encoded crops of `side` latents.
+    private func drawWindow(of crops: Int, side: Int, _ random: inout Random) -> (crop: Int, row: Int, column: Int) {
+        let places = side - configuration.cropSize / model.factor + 1
+        return (random.integer(below: crops), random.integer(below: places), random.integer(below: places))
+    }
+
     private func drawWindows(batch: Int, _ random: inout Random) throws -> Latents {
-        if !fixedCrops.isEmpty || configuration.latentCrops == 0 {
+        guard drawsFromPool else {
             let crops = collection.batch(configuration, fixed: fixedCrops, &random)
             return try Tape.withoutRecording { try encode(crops, of: collection) }
         }
-        let pool = try latents(generation: batch / (configuration.latentRefresh * configuration.accumulate))
+        let pool = try latents(generation: generation(batch: batch))
         let side = configuration.cropSize / model.factor
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         var weights: [Tensor] = []
         for _ in 0..<configuration.batchSize {
-            let crop = random.integer(below: pool.target.shape[0])
-            let (row, column) = (random.integer(below: pool.target.shape[1] - side + 1), random.integer(below: pool.target.shape[2] - side + 1))
+            let (crop, row, column) = drawWindow(of: pool.target.shape[0], side: pool.target.shape[1], &random)
             func window(_ x: Tensor) -> Tensor {
                 x.sliced(axis: 0, range: crop..<crop + 1).sliced(axis: 1, range: row..<row + side).sliced(axis: 2, range: column..<column + side)
             }
@@ -155,11 +174,15 @@ package final class DiffusionTraining: TrainingTask {
     }
 
     /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
+    private func poolCrops(generation: Int) -> [MagnetogramCollection.Crop] {
+        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
+        return (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+    }
+
     private func latents(generation: Int) throws -> Latents {
         if let encoded, encoded.generation == generation { return encoded.latents }
         encoded = nil
-        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
-        let crops = (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+        let crops = poolCrops(generation: generation)
         let latents = try Tape.withoutRecording { try encode(crops, of: collection) }
         encoded = (generation, latents)
         return latents

@@ -31,10 +31,15 @@ package final class RegressionTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+    package func files(batch: Int) -> [String] { collection.names(of: crops(batch: batch)) }
+
+    private func crops(batch: Int) -> [MagnetogramCollection.Crop] {
         var random = Random(seed: configuration.seed, name: "regression batch \(batch)")
-        let crops = collection.batch(configuration, fixed: fixedCrops, &random)
-        return (try error(crops, of: collection, isTraining: true), [:])
+        return collection.batch(configuration, fixed: fixedCrops, &random)
+    }
+
+    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+        (try error(crops(batch: batch), of: collection, isTraining: true), [:])
     }
 
     package func validationLoss() throws -> Double? {

@@ -12,8 +12,8 @@ public struct Trainer {
     let base: String?
     let training: MagnetogramCollection
     let validation: MagnetogramCollection?
-    /// Those of both.
-    let files: TrainingFiles
+    /// What the run is begun with.
+    let origin: RunOrigin
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     let startsAnew: Bool
@@ -48,7 +48,7 @@ public struct Trainer {
         }
         task = try Self.task(configuration, model: model, training: training, validation: validation)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
-        files = TrainingFiles(training: training, validation: validation)
+        origin = try RunOrigin(data: TrainingFiles(training: training, validation: validation), configuration: configuration)
         base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
@@ -125,7 +125,7 @@ public struct Trainer {
         return try BundledModels.autoencoder()
     }
 
-    private static func task(
+    static func task(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
     ) throws -> any TrainingTask {
         switch configuration.system {
@@ -184,20 +184,28 @@ public struct Trainer {
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
-        return try TrainingLoop(configuration, task: task, folder: folder, data: files).run(report: report, shouldStop: shouldStop)
+        return try loop(configuration, folder).run(report: report, shouldStop: shouldStop)
+    }
+
+    /// The loop that trains the task.
+    func loop(_ configuration: TrainingConfiguration, _ folder: RunFolder) throws -> TrainingLoop {
+        TrainingLoop(
+            configuration, task: task, folder: folder,
+            validation: try validation.flatMap { try FieldValidation(configuration, model: model, collection: $0) }, origin: origin)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.
     package func dryRun() throws -> String {
+        let estimate = try memoryEstimate()
         let parameters = task.store.parameters
-        let optimizer = AdamW(parameters, configuration)
+        let optimizers = Optimizers(task, configuration)
         var seconds = 0.0
         StoragePool.resetPeak()
         // The first step pays for memory and encodes the first crops; the second is timed.
         for batch in 0..<2 {
             let start = ContinuousClock.now
             let (_, gradients) = try valueWithGradient(at: parameters) { try task.loss(batch: batch).loss }
-            optimizer.update(gradients)
+            optimizers.update(gradients, norms: optimizers.norms(of: gradients))
             seconds = (ContinuousClock.now - start) / .seconds(1)
         }
         let steps = TrainingLoop(configuration, task: task, folder: RunFolder(URL(fileURLWithPath: "/"))).steps
@@ -206,7 +214,7 @@ public struct Trainer {
             \(weights.joined(separator: "\n"))
             parameters   \(task.store.count)
             magnetograms \(task.imageCount)
-            memory       \(StoragePool.peakBytes >> 20) MiB of tensors at most
+            memory       \(StoragePool.peakBytes >> 20) MiB of tensors at most (estimated before: \(estimate.tensors >> 20) MiB)
             a step       \(String(format: "%.3f s", seconds)) for \(configuration.batchSize) crops of \(configuration.cropSize) × \(configuration.cropSize)
             \(steps) steps   about \(String(format: "%.1f h", seconds * Double(steps * configuration.accumulate) / 3600)) without validation
             """

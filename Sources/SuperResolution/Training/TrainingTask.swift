@@ -9,8 +9,14 @@ package protocol TrainingTask: AnyObject {
     /// The parameters to train.
     var store: ParameterStore { get }
 
+    /// How its parameters are divided among optimisers: one of all, unless told otherwise.
+    func optimizerGroups(_ configuration: TrainingConfiguration) -> [OptimizerGroup]
+
     /// Magnetograms trained on.
     var imageCount: Int { get }
+
+    /// The files that a batch is cut from, each once, for messages.
+    func files(batch: Int) -> [String]
 
     /// The loss of a batch, recorded, and its parts by name for the log.
     /// - Parameter batch: counts batches from 0; steps times accumulated batches.
@@ -31,5 +37,7 @@ package protocol TrainingTask: AnyObject {
 }
 
 extension TrainingTask {
+    package func files(batch: Int) -> [String] { [] }
+
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {}
 }
