@@ -233,7 +233,7 @@ import Testing
     @Test func filesWithBadPixels() throws {
         try withFolder { folder in
             let (maps, output) = (folder.appendingPathComponent("maps"), folder.appendingPathComponent("run"))
-            try TestMap.writeHigh(to: maps, count: 3)
+            try TestMap.writeHigh(to: maps, count: 1)
             for (number, value) in [(2, Float.nan), (3, 3e4)] {
                 try TestMap.write(to: maps.appendingPathComponent("map\(number).fits"), side: 64, arcsec: 0.504, number: number) { image, _ in
                     for x in 0..<20 { image[x, 30] = value }

@@ -95,14 +95,26 @@ import Yams
             learning-rate: 8e-4
             warmup: 10
             schedule: cosine
+            schedule-start: 0
             accumulate: 1
             clip-norm: 1e+0
+            skip-norm: 1e+4
+            max-skipped: 10
+            max-skipped-total: 100
             weight-decay: 1e-2
             betas:
             - 9e-1
             - 9.99e-1
             ema-decay: 9e-1
             validate-every: 50
+            validation:
+              crops: 2
+              samples: 2
+              steps: 2
+            select:
+            - crps
+            - lpips
+            - power_ratio_nyquist
             save-every: 10
             keep-last: 0
             patience: 0
@@ -134,6 +146,17 @@ import Yams
         var expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
         (expected.isFinetuning, expected.diffusion.adaptation) = (true, Adaptation())
         #expect(configuration == expected)
+    }
+
+    /// They are taken as they were meant: the loss alone judges, and the first step that is not finite ends the run.
+    @Test func filesOfEarlierVersionsAreRead() throws {
+        let expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
+        var lines = try expected.yaml().split(separator: "\n", omittingEmptySubsequences: false)
+        let start = try #require(lines.firstIndex { $0.hasPrefix("validation:") }), end = try #require(lines.firstIndex { $0.hasPrefix("save-every:") })
+        lines.removeSubrange(start..<end)
+        lines.removeAll { line in ["schedule-start:", "skip-norm:", "max-skipped:", "max-skipped-total:"].contains { line.hasPrefix($0) } }
+        let configuration = try TrainingConfiguration(yaml: lines.joined(separator: "\n"), at: "config.yaml")
+        #expect(configuration.select == ["loss"] && configuration.skipNorm == 0 && configuration.maxSkipped == 1 && configuration.steps == expected.steps)
     }
 
     /// The end of such a file as a run of `corrdiff` has it.
@@ -220,7 +243,7 @@ import Yams
         entries["fine-tuning"] = false
         #expect(
             Set(entries.keys).union([
-                "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
+                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
                 "regression-training",
             ])
                 == Set(TrainingConfiguration.keys))

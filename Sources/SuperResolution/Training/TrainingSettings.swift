@@ -144,7 +144,7 @@ extension TrainingSettings {
         try check(.emaDecay, (0..<1).contains(emaDecay), "at least 0 and below 1", emaDecay)
         try check(.validateEvery, validateEvery >= 0, "at least 0", validateEvery)
         try validation.check { try check(.validation, $0, $1, $2) }
-        let (scores, text) = (ValidationScore.names, select.joined(separator: ", "))
+        let (scores, text) = (ValidationScore.names, select.isEmpty ? "nothing" : select.joined(separator: ", "))
         try check(.select, !select.isEmpty && select.allSatisfy(scores.contains), "some of \(scores.joined(separator: ", "))", text)
         try check(.select, select.count == 1 || !select.contains(ValidationScore.loss), "loss alone, or metrics", text)
         try check(.saveEvery, saveEvery > 0, "at least 1", saveEvery)
