@@ -152,11 +152,13 @@ import Yams
     @Test func filesOfEarlierVersionsAreRead() throws {
         let expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
         var lines = try expected.yaml().split(separator: "\n", omittingEmptySubsequences: false)
-        let start = try #require(lines.firstIndex { $0.hasPrefix("validation:") }), end = try #require(lines.firstIndex { $0.hasPrefix("save-every:") })
+        let start = try #require(lines.firstIndex { $0.hasPrefix("validation:") }),
+            end = try #require(lines.firstIndex { $0.hasPrefix("save-every:") })
         lines.removeSubrange(start..<end)
         lines.removeAll { line in ["schedule-start:", "skip-norm:", "max-skipped:", "max-skipped-total:"].contains { line.hasPrefix($0) } }
         let configuration = try TrainingConfiguration(yaml: lines.joined(separator: "\n"), at: "config.yaml")
-        #expect(configuration.select == ["loss"] && configuration.skipNorm == 0 && configuration.maxSkipped == 1 && configuration.steps == expected.steps)
+        #expect(
+            configuration.select == ["loss"] && configuration.skipNorm == 0 && configuration.maxSkipped == 1 && configuration.steps == expected.steps)
     }
 
     /// The end of such a file as a run of `corrdiff` has it.
@@ -243,7 +245,8 @@ import Yams
         entries["fine-tuning"] = false
         #expect(
             Set(entries.keys).union([
-                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
+                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "normalization", "autoencoder",
+                "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
                 "regression-training",
             ])
                 == Set(TrainingConfiguration.keys))
