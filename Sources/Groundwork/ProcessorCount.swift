@@ -4,19 +4,32 @@ import Foundation
 public enum ProcessorCount {
     /// The least of: the processors that the process is bound to (affinity), whole processors of its control group's quota, and `SLURM_CPUS_PER_TASK`. At
     /// least 1.
-    public static let usable: Int = {
+    public static let usable: Int = usable(sharedBy: 1)
+
+    /// The same where several processes share what each of them may use; `SLURM_CPUS_PER_TASK` is of each by itself.
+    package static func usable(sharedBy processes: Int) -> Int {
         let read = { try? String(contentsOfFile: $0, encoding: .utf8) }
-        let limits = [bound(read), quota(read), ofTask(ProcessInfo.processInfo.environment), ProcessInfo.processInfo.activeProcessorCount]
-        return max(1, limits.compactMap(\.self).min() ?? 1)
-    }()
+        let shared = [bound(read), quota(read), ProcessInfo.processInfo.activeProcessorCount].compactMap(\.self).min() ?? 1
+        return max(1, min(shared / max(1, processes), ofTask(ProcessInfo.processInfo.environment) ?? .max))
+    }
+
+    /// The processors of the computer.
+    package static var present: Int { ProcessInfo.processInfo.processorCount }
+
+    /// The processors that the process is bound to, as "0-3,8"; nil where the system does not tell.
+    package static var boundList: String? { list { try? String(contentsOfFile: $0, encoding: .utf8) } }
+
+    private static func list(_ read: (String) -> String?) -> String? {
+        // "Cpus_allowed_list:	0-3,8"
+        let line = read("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.map(String.init)
+    }
 
     /// The processors that the process is bound to; nil where the system does not tell.
     ///
     /// - Parameter read: gives a file's text, nil if there is none.
     package static func bound(_ read: (String) -> String?) -> Int? {
-        // "Cpus_allowed_list:	0-3,8"
-        let line = read("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") }
-        guard let list = line?.split(whereSeparator: \.isWhitespace).dropFirst().first else { return nil }
+        guard let list = list(read) else { return nil }
         var count = 0
         for range in list.split(separator: ",") {
             let ends = range.split(separator: "-").compactMap { Int($0) }

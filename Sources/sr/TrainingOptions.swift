@@ -48,6 +48,9 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: .meaning(.accumulate))
     var accumulate: Int?
 
+    @Option(help: .meaning(.microBatch))
+    var microBatch: Int?
+
     @Option(help: .meaning(.clipNorm))
     var clipNorm: Double?
 
@@ -151,6 +154,7 @@ struct TrainingOptions: ParsableArguments {
         if let warmup { configuration.warmup = warmup }
         if let schedule { configuration.schedule = schedule }
         if let accumulate { configuration.accumulate = accumulate }
+        if let microBatch { configuration.microBatch = microBatch }
         if let clipNorm { configuration.clipNorm = clipNorm }
         if let skipNorm { configuration.skipNorm = skipNorm }
         if let maxSkipped { configuration.maxSkipped = maxSkipped }
@@ -185,15 +189,27 @@ struct TrainingOptions: ParsableArguments {
         _ logger: Logger
     ) throws {
         ConvolutionAlgorithm.current = convolution
+        let launcher = try Launcher(ProcessInfo.processInfo.environment)
+        var configuration = configuration.sharedOut(by: launcher, isNew: !resume)
+        if printConfig || dryRun, launcher?.rank ?? 0 > 0 { return }
         if printConfig {
             try StandardStream.output(try configuration.commentedYAML())
             return
         }
+        let ranks = dryRun ? .alone : try Ranks(launcher)
+        if launcher != nil { configuration.ranks = ranks.count }
+        var logger = logger
+        // What all find, one tells.
+        if !ranks.isFirst { logger.logLevel = .error }
+        if launcher != nil {
+            for remark in try ranks.chooseThreads(isSet: common.threads != nil) { logger.warning("\(remark)") }
+        }
+        if ranks.count > 1 { logger.info("\(ranks.summary)") }
         logger.warnOfSlowProducts()
         // A batch system may warn of the end of a job's time while data are still being read.
         if !dryRun { Interruption.watch() }
         // Early, since reading the data takes long; a new folder is made only after that.
-        var lock = !dryRun && FileManager.default.fileExists(atPath: folder.url.path) ? try FolderLock(folder.url) : nil
+        var lock = !dryRun && ranks.isFirst && FileManager.default.fileExists(atPath: folder.url.path) ? try FolderLock(folder.url) : nil
         defer { withExtendedLifetime(lock) {} }
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
@@ -205,7 +221,10 @@ struct TrainingOptions: ParsableArguments {
             return
         }
         try trainer.memoryEstimate().check(limit: Memory.limit, configuration)
-        if Interruption.isRequested { throw Failure(.interrupted, "interrupted before the first step", at: folder.url.path) }
+        if try ranks.agree(on: Interruption.isRequested) {
+            throw Failure(.interrupted, "interrupted before the first step", at: folder.url.path)
+        }
+        guard ranks.isFirst else { return try train(trainer, configuration, ranks, verb: verb, common, logger) }
         if resume {
             try folder.create()
             folder.removeLeftovers()
@@ -227,14 +246,14 @@ struct TrainingOptions: ParsableArguments {
             try trainer.keepStart(in: folder)
             try writeAtomically(try configuration.yaml(), to: folder.configuration)
         }
-        try train(trainer, configuration, verb: verb, common, logger)
+        try train(trainer, configuration, ranks, verb: verb, common, logger)
     }
 
     private func train(
-        _ trainer: Trainer, _ configuration: TrainingConfiguration, verb: String, _ common: CommonOptions, _ logger: Logger
+        _ trainer: Trainer, _ configuration: TrainingConfiguration, _ ranks: Ranks, verb: String, _ common: CommonOptions, _ logger: Logger
     ) throws {
         let display = common.progressDisplay(verb)
-        let outcome = try trainer.run(folder) { progress in
+        let outcome = try trainer.run(folder, ranks: ranks) { progress in
             if let skipped = progress.skipped { logger.warning("\(skipped)") }
             let validation = progress.validationLoss.map { String(format: ", validation %.4g", $0) } ?? ""
             let detail = String(format: "step %d/%d, %.1f crops/s, loss %.4g", progress.step, progress.steps, progress.cropsPerSecond, progress.loss)
@@ -246,7 +265,7 @@ struct TrainingOptions: ParsableArguments {
             Interruption.isRequested
         }
         display.finish()
-        let report = TrainingReport(of: folder, configuration).lines
+        let report = ranks.isFirst ? TrainingReport(of: folder, configuration).lines : []
         switch outcome {
         case .finished: logger.info("done: \(folder.model.path)")
         case .stoppedEarly(let step): logger.info("stopped early, best at step \(step): \(folder.model.path)")

@@ -31,8 +31,10 @@ final class SRProcess {
     ///   - folder: the working folder; nil for that of the tests.
     ///   - environment: variables to set beside those of the tests.
     ///   - redirection: what a shell is to do with the outputs, such as `2>/dev/full`.
+    ///   - launcher: a program, with arguments, that starts it.
     init(
-        _ arguments: [String], script: URL? = nil, in workingFolder: URL? = nil, environment: [String: String] = [:], redirection: String? = nil
+        _ arguments: [String], script: URL? = nil, in workingFolder: URL? = nil, environment: [String: String] = [:], redirection: String? = nil,
+        launcher: [String] = []
     ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("sr-process-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -40,6 +42,10 @@ final class SRProcess {
         let program: URL = try #require(script ?? Self.program, "sr is not built beside the tests")
         process.executableURL = redirection == nil ? program : URL(fileURLWithPath: "/bin/sh")
         process.arguments = redirection.map { ["-c", "exec \"$0\" \"$@\" \($0)", program.path] + arguments } ?? arguments
+        if let first = launcher.first {
+            process.executableURL = URL(fileURLWithPath: first)
+            process.arguments = Array(launcher.dropFirst()) + [program.path] + arguments
+        }
         if let workingFolder { process.currentDirectoryURL = workingFolder }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
@@ -61,6 +67,8 @@ final class SRProcess {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     var isRunning: Bool { process.isRunning }
+
+    var identifier: Int32 { process.processIdentifier }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

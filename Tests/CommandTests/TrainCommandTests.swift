@@ -225,7 +225,7 @@ import Testing
         try withFolder { folder in
             let output = folder.appendingPathComponent("run")
             let result = try sr(try arguments(output, "--batch-size", "4096", "--crop-size", "4096", "--no-progress"))
-            expectRefusal(result, 78, ["will not fit into memory", "4096 crops of 4096 × 4096", "--accumulate"], output: output)
+            expectRefusal(result, 78, ["will not fit into memory", "4096 crops of 4096 × 4096", "--micro-batch"], output: output)
         }
     }
 

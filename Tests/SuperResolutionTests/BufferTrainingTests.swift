@@ -16,11 +16,12 @@ import Testing
 
         init() { norm = BatchNorm(2, in: store.root / "norm") }
 
-        func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) {
+        func loss(batch: Int, members: Range<Int>?) -> (loss: Tensor, parts: [String: Double]) {
             var random = Random(seed: 1, name: "batch \(batch)")
+            let members = members ?? 0..<2
             let factor: Float = batch == bad ? .nan : 1
-            let x = random.normal([2, 4, 4, 2]) * factor
-            return (meanSquaredError(norm(x * 3 + 1, isTraining: true), random.normal(x.shape)), [:])
+            let (x, y) = (random.normal([2, 4, 4, 2], rows: members) * factor, random.normal([2, 4, 4, 2], rows: members))
+            return (meanSquaredError(norm(x * 3 + 1, isTraining: true), y), [:])
         }
 
         func validationLoss() -> Double? { nil }
@@ -35,7 +36,7 @@ import Testing
     @Test func resumingGoesOnWithTheBuffers() throws {
         try withTemporaryFolder { folder in
             var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
-            (configuration.steps, configuration.validateEvery) = (12, 0)
+            (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
             let (run, whole) = (try TrainingExample.run("run", in: folder), try TrainingExample.run("whole", in: folder))
             var step = 0
             func train(_ run: RunFolder, stop: Int?) throws {
@@ -58,10 +59,11 @@ import Testing
     }
 
     /// Running statistics follow a batch before its loss is known.
-    @Test func aSkippedBatchLeavesTheBuffers() throws {
+    @Test(arguments: [nil, 1]) func aSkippedBatchLeavesTheBuffers(microBatch: Int?) throws {
         try withTemporaryFolder { folder in
             var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
-            (configuration.steps, configuration.validateEvery) = (12, 0)
+            (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
+            configuration.microBatch = microBatch
             let (run, task) = (try TrainingExample.run("run", in: folder), NormalizedTask())
             task.bad = 5
             _ = try TrainingLoop(configuration, task: task, folder: run).run(report: { _ in }, shouldStop: { false })

@@ -24,7 +24,7 @@ import Testing
             ]
         }
 
-        func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) { (first.tensor.squared().sum(), [:]) }
+        func loss(batch: Int, members: Range<Int>?) -> (loss: Tensor, parts: [String: Double]) { (first.tensor.squared().sum(), [:]) }
         func validationLoss() -> Double? { nil }
         func sample() -> [(title: String, image: Image)] { [("nothing", Image(width: 8, height: 8, repeating: 0))] }
         func writeModel(values: [Tensor], training: TrainingSummary, to url: URL) throws {}

@@ -245,9 +245,8 @@ import Yams
         entries["fine-tuning"] = false
         #expect(
             Set(entries.keys).union([
-                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "normalization", "autoencoder",
-                "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
-                "regression-training",
+                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "micro-batch", "ranks",
+                "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff", "regression-training",
             ])
                 == Set(TrainingConfiguration.keys))
     }
@@ -325,7 +324,7 @@ import Yams
         Flaw.all("steps", \.steps, 0, -1, .max), Flaw.all("epochs", \.epochs, 0, -3, .max), Flaw.all("max-hours", \.maxHours, 0, -1, .nan, .infinity),
         Flaw.all("batch-size", \.batchSize, 0, -1, 4097), Flaw.all("crop-size", \.cropSize, 0, -16, 4, 60, 8192, 24),
         Flaw.all("learning-rate", \.learningRate, 0, -1, .nan, .infinity), Flaw.all("warmup", \.warmup, -1),
-        Flaw.all("accumulate", \.accumulate, 0, -1, .max),
+        Flaw.all("accumulate", \.accumulate, 0, -1, .max), Flaw.all("micro-batch", \.microBatch, 0, -1, 4097), Flaw.all("ranks", \.ranks, 0),
         Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("skip-norm", \.skipNorm, -1, .nan), Flaw.all("max-skipped", \.maxSkipped, 0),
         Flaw.all("max-skipped-total", \.maxSkippedTotal, 0), Flaw.all("schedule-start", \.scheduleStart, -1),
         Flaw.all("select", \.select, [], ["psnr", "loss"], ["std_fine"], ["beauty"]),

@@ -96,7 +96,7 @@ final class ScriptedTask: TrainingTask {
         self.validations = validations[...]
     }
 
-    func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) {
+    func loss(batch: Int, members: Range<Int>?) -> (loss: Tensor, parts: [String: Double]) {
         batches.append(batch)
         let loss = (weight.tensor - Tensor(shape: [1], values: [1])).squared().mean() * factor(batch)
         return (loss, ["batch": Double(batch)])

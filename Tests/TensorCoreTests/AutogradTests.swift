@@ -185,6 +185,20 @@ import Testing
         #expect(outer.gradients[a]?.item == 20)
     }
 
+    /// A walk back tells of each gradient once, as soon as nothing can add to it.
+    @Test func completeGradientsAreTold() {
+        let (a, b, c) = (Parameter(Tensor(2)), Parameter(Tensor(3)), Parameter(Tensor(5)))
+        var told: [(parameter: Parameter, gradient: Float?)] = []
+        var rules = 0
+        func body() -> Tensor { a.tensor * b.tensor * (b.tensor + a.tensor) }
+        let watch = Tape.Watch(completed: { told.append(($0, $1?.item)) }, advanced: { rules += 1 })
+        let value = valueWithGradient(at: [a, b, c], watch: watch, body)
+        let expected = valueWithGradient(at: [a, b, c], body)
+        #expect(value.item == expected.value.item && rules == 3)
+        #expect(told.map { ObjectIdentifier($0.parameter) } == [c, b, a].map(ObjectIdentifier.init))
+        #expect(told.map(\.gradient) == [nil, expected.gradients[b]?.item, expected.gradients[a]?.item])
+    }
+
     @Test func errorsPassThrough() {
         struct Stop: Error {}
         let a = Parameter(Tensor(2))

@@ -63,19 +63,16 @@ package final class AutoencoderTraining: TrainingTask {
         ]
     }
 
-    package func files(batch: Int) -> [String] {
-        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
-        return collection.names(of: collection.batch(configuration, fixed: fixedCrops, &random))
-    }
+    package func files(batch: Int) -> [String] { collection.names(of: draw(batch).crops) }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
-        let crops = collection.batch(configuration, fixed: fixedCrops, &random)
-        let (field, known) = try collection.maskedFields(crops)
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        var (crops, random) = draw(batch)
+        let members = members ?? crops.indices
+        let (field, known) = try collection.maskedFields(Array(crops[members]))
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
-        let noisy = weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes
+        let noisy = weights.latentNoise > 0 ? codes + noise(like: codes, members, &random) * weights.latentNoise : codes
         let features = autoencoder.features(of: noisy)
         let reconstruction = autoencoder.image(from: features, of: noisy)
 
@@ -90,7 +87,7 @@ package final class AutoencoderTraining: TrainingTask {
             loss = loss + codebookLoss
             parts["codebook"] = Double(codebookLoss.item)
         }
-        if let indices { parts["codebook_perplexity"] = noteUsage(indices, latents.detached, batch: batch, &random) }
+        if let indices { parts["codebook_perplexity"] = noteUsage(indices) }
         if let discriminator = companions.discriminator, isAdversarial(step: batch / configuration.accumulate) {
             let verdict = PatchDiscriminator.hingeLoss(
                 real: discriminator(values, isTraining: true), fake: discriminator(Self.masked(reconstruction.detached, known), isTraining: true))
@@ -98,6 +95,17 @@ package final class AutoencoderTraining: TrainingTask {
             parts["discriminator"] = Double(verdict.item)
         }
         return (loss, parts)
+    }
+
+    /// A batch's crops, and what else is drawn for it.
+    private func draw(_ batch: Int) -> (crops: [MagnetogramCollection.Crop], random: Random) {
+        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
+        return (collection.batch(configuration, fixed: fixedCrops, &random), random)
+    }
+
+    /// Noise for some of a batch's latents.
+    private func noise(like latents: Tensor, _ members: Range<Int>, _ random: inout Random) -> Tensor {
+        random.normal([configuration.batchSize] + latents.shape.dropFirst(), rows: members)
     }
 
     private func isAdversarial(step: Int) -> Bool { step >= weights.adversarialStart }
@@ -146,28 +154,36 @@ package final class AutoencoderTraining: TrainingTask {
 
     private static func masked(_ values: Tensor, _ known: Tensor?) -> Tensor { known.map { values * $0 } ?? values }
 
-    /// Counts used codes and, now and then, sets those never used to latents of the batch (Dhariwal et al. 2020, section 3.1, restart them likewise).
+    /// Counts used codes.
     /// - Returns: the perplexity of the batch's codes, exp(−Σ p ln p): how many codes it uses, as if evenly.
-    private func noteUsage(_ indices: [Int], _ latents: Tensor, batch: Int, _ random: inout Random) -> Double {
-        guard let usage = companions.usage, let codebook = autoencoder.codebook else { return 0 }
+    private func noteUsage(_ indices: [Int]) -> Double {
+        guard let usage = companions.usage else { return 0 }
         var counts = [Float](repeating: 0, count: usage.value.count)
         for index in indices { counts[index] += 1 }
         let total = Double(indices.count)
         let entropy = counts.reduce(0.0) { $1 == 0 ? $0 : $0 - Double($1) / total * log(Double($1) / total) }
-        let sums = zip(usage.value.values, counts).map(+)
-        usage.value = Tensor(shape: usage.value.shape, values: sums)
-        if weights.revival > 0, (batch + 1) % (weights.revival * configuration.accumulate) == 0 {
-            let channels = latents.extent(-1)
-            let (rows, known) = (latents.values, latents.count / channels)
-            var codes = codebook.value.values
-            for code in sums.indices where sums[code] == 0 {
-                let row = random.integer(below: known)
-                codes.replaceSubrange(code * channels..<(code + 1) * channels, with: rows[row * channels..<(row + 1) * channels])
-            }
-            codebook.value = Tensor(shape: codebook.value.shape, values: codes)
-            usage.value = Tensor(zeros: usage.value.shape)
-        }
+        usage.value = Tensor(shape: usage.value.shape, values: zip(usage.value.values, counts).map(+))
         return exp(entropy)
+    }
+
+    /// Now and then sets codes never used to latents of the step's last batch, of its first micro-batch (Dhariwal et al. 2020, section 3.1, restart them
+    /// likewise).
+    package func beforeUpdate(step: Int) throws {
+        guard let usage = companions.usage, let codebook = autoencoder.codebook else { return }
+        guard weights.revival > 0, (step + 1) % weights.revival == 0 else { return }
+        var (crops, random) = draw((step + 1) * configuration.accumulate - 1)
+        let field = try collection.maskedFields(Array(crops.prefix(configuration.microBatch ?? configuration.batchSize))).field
+        let latents = Tape.withoutRecording { autoencoder.encode(model.description.normalization.normalize(field)) }
+        if weights.latentNoise > 0 { _ = noise(like: latents, 0..<0, &random) }
+        let channels = latents.extent(-1)
+        let (rows, known) = (latents.values, latents.count / channels)
+        var codes = codebook.value.values
+        for (code, count) in usage.value.values.enumerated() where count == 0 {
+            let row = random.integer(below: known)
+            codes.replaceSubrange(code * channels..<(code + 1) * channels, with: rows[row * channels..<(row + 1) * channels])
+        }
+        codebook.value = Tensor(shape: codebook.value.shape, values: codes)
+        usage.value = Tensor(zeros: usage.value.shape)
     }
 
     /// The sum of three shares of the truth, over all validation crops together: Σ|ΔB| / Σ|B|, the deviation of Σ|B| from the truth's, and that of the

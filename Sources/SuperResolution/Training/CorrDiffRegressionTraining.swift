@@ -41,8 +41,9 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         return collection.batch(configuration, fixed: fixedCrops, &random)
     }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        let crops = crops(batch: batch)
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        let drawn = crops(batch: batch)
+        let crops = Array(drawn[members ?? drawn.indices])
         let sample = try CorrDiffSample(crops, of: collection, corrdiff)
         var (means, about) = (Self.huber(sample.estimate.mean - sample.target).mean(weightedBy: sample.known), sample.estimate.mean.detached)
         let parts = ["mean": Double(means.item)]

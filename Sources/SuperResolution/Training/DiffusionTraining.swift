@@ -30,6 +30,8 @@ package final class DiffusionTraining: TrainingTask {
         try encode($0.fixedCrops(32, size: configuration.cropSize, seed: 0), of: $0)
     }
 
+    private var ranks = Ranks.alone
+
     /// What is trained: the network, unless told otherwise.
     package let store: ParameterStore
     package var imageCount: Int { collection.entries.count }
@@ -72,15 +74,20 @@ package final class DiffusionTraining: TrainingTask {
         return collection.names(of: (0..<configuration.batchSize).map { _ in crops[drawWindow(of: crops.count, side: side, &random).crop] })
     }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+    package func work(with ranks: Ranks) { self.ranks = ranks }
+
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
         let size = configuration.batchSize
+        let members = members ?? 0..<size
         var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
-        let windows = try drawWindows(batch: batch, &random)
+        let windows = try drawWindows(batch: batch, members, &random)
         // Stratified over 1 … T − 1: each sample of the batch draws from its own share of the range.
         let range = Double(diffusion.schedule.steps - 1)
-        let timesteps = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
-        let error = squaredError(windows, timesteps: timesteps, noise: random.normal(windows.target.shape))
-        let values = (0..<size).map { error.detached.sample($0).mean(weightedBy: windows.weights?.sample($0)).item }
+        let drawn = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
+        let timesteps = Array(drawn[members])
+        let error = squaredError(
+            windows, timesteps: timesteps, noise: random.normal([size] + windows.target.shape.dropFirst(), rows: members))
+        let values = timesteps.indices.map { error.detached.sample($0).mean(weightedBy: windows.weights?.sample($0)).item }
         var parts: [String: Double] = [:]
         for quartile in 0..<4 {
             let members = timesteps.indices.filter { timesteps[$0] * 4 / diffusion.schedule.steps == quartile }
@@ -151,9 +158,9 @@ package final class DiffusionTraining: TrainingTask {
         return (random.integer(below: crops), random.integer(below: places), random.integer(below: places))
     }
 
-    private func drawWindows(batch: Int, _ random: inout Random) throws -> Latents {
+    private func drawWindows(batch: Int, _ members: Range<Int>, _ random: inout Random) throws -> Latents {
         guard drawsFromPool else {
-            let crops = collection.batch(configuration, fixed: fixedCrops, &random)
+            let crops = Array(collection.batch(configuration, fixed: fixedCrops, &random)[members])
             return try Tape.withoutRecording { try encode(crops, of: collection) }
         }
         let pool = try latents(generation: generation(batch: batch))
@@ -161,8 +168,9 @@ package final class DiffusionTraining: TrainingTask {
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         var weights: [Tensor] = []
-        for _ in 0..<configuration.batchSize {
+        for member in 0..<configuration.batchSize {
             let (crop, row, column) = drawWindow(of: pool.target.shape[0], side: pool.target.shape[1], &random)
+            guard members.contains(member) else { continue }
             func window(_ x: Tensor) -> Tensor {
                 x.sliced(axis: 0, range: crop..<crop + 1).sliced(axis: 1, range: row..<row + side).sliced(axis: 2, range: column..<column + side)
             }
@@ -182,10 +190,24 @@ package final class DiffusionTraining: TrainingTask {
     private func latents(generation: Int) throws -> Latents {
         if let encoded, encoded.generation == generation { return encoded.latents }
         encoded = nil
-        let crops = poolCrops(generation: generation)
-        let latents = try Tape.withoutRecording { try encode(crops, of: collection) }
+        let latents = try Tape.withoutRecording { try encodeTogether(poolCrops(generation: generation)) }
         encoded = (generation, latents)
         return latents
+    }
+
+    /// Each rank encodes its share, and all get all.
+    private func encodeTogether(_ crops: [MagnetogramCollection.Crop]) throws -> Latents {
+        guard ranks.count > 1 else { return try encode(crops, of: collection) }
+        let share = Ranks.share(of: crops.count, rank: ranks.rank, count: ranks.count)
+        let own = share.isEmpty ? nil : try encode(Array(crops[share]), of: collection)
+        var (targets, conditions, weights): ([Tensor], [Tensor], [Tensor?]) = ([], [], [])
+        for root in 0..<ranks.count {
+            guard let target = try ranks.share(own?.target, from: root), let condition = try ranks.share(own?.condition, from: root) else { continue }
+            targets.append(target)
+            conditions.append(condition)
+            weights.append(try ranks.share(own?.weights, from: root))
+        }
+        return Self.joined(targets, conditions, weights)
     }
 
     private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {

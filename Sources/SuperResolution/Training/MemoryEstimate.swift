@@ -4,7 +4,7 @@ import TensorCore
 
 /// What a run will need of memory, known before its first step.
 package struct MemoryEstimate {
-    /// Bytes of tensors at most: weights, gradients, the optimisers' moments, averages, and what the loss of a batch keeps for its gradient.
+    /// Bytes of tensors at most: weights, gradients, the optimisers' moments, averages, and what the loss of a micro-batch keeps for its gradient.
     package let tensors: Int
     /// Bytes that the process holds beside them: data, program.
     package let others: Int
@@ -15,20 +15,19 @@ package struct MemoryEstimate {
     package func check(limit: Int, _ configuration: TrainingConfiguration) throws {
         guard tensors + others > limit else { return }
         func text(_ bytes: Int) -> String { String(format: "%.1f GiB", Double(bytes) / Double(1 << 30)) }
-        let isBatch = configuration.batchSize > 1
+        let crops = configuration.microBatch ?? configuration.batchSize
         throw Failure(
             .configuration, "training will not fit into memory", expected: "at most \(text(limit)), which the process may have",
-            found: "about \(text(tensors + others)) for \(configuration.batchSize) crops of \(configuration.cropSize) × \(configuration.cropSize)",
-            remedy: isBatch
-                ? "give a smaller --batch-size, with --accumulate in its place, or a smaller --crop-size" : "give a smaller --crop-size or network")
+            found: "about \(text(tensors + others)) for \(crops) crops of \(configuration.cropSize) × \(configuration.cropSize)",
+            remedy: crops > 1 ? "give a smaller --micro-batch, or a smaller --crop-size" : "give a smaller --crop-size or network")
     }
 }
 
 extension Trainer {
-    /// Measures loss and gradient at two small sizes, from which memory grows with the pixels of a batch, and adds what the optimisers hold.
+    /// Measures loss and gradient at two small sizes, from which memory grows with the pixels of a micro-batch, and adds what the optimisers hold.
     /// - Throws: `Failure` if a file can no longer be read.
     package func memoryEstimate() throws -> MemoryEstimate {
-        let (side, batch) = (configuration.cropSize, configuration.batchSize)
+        let (side, batch) = (configuration.cropSize, configuration.microBatch ?? configuration.batchSize)
         // Of one crop, smaller ones where these are large and the networks take them; else of one and two.
         var sizes = [64, 128].map { (side: $0, batch: 1) }
         if side <= 128 || !sizes.allSatisfy({ (try? smaller($0.side, $0.batch)) != nil }) { sizes = [(side, 1), (side, 2)] }
@@ -36,8 +35,9 @@ extension Trainer {
         let pixels = sizes.map { Double($0.side * $0.side * $0.batch) }
         let slope = max(0, Double(measured[1] - measured[0]) / (pixels[1] - pixels[0]))
         let growth = slope * (Double(side) * Double(side) * Double(batch) - pixels[1])
-        // Beside values and gradient, which are measured: averages, two moments, and a second gradient where several are added.
-        let state = task.store.count * MemoryLayout<Float>.size * (configuration.accumulate > 1 ? 4 : 3)
+        // Beside values and gradient, which are measured: averages, two moments, sums of gradients that wait for others (see TreeSum), and what ranks send.
+        let sums = Int.bitWidth - 1 - MicroBatches(configuration).parts.count.leadingZeroBitCount
+        let state = task.store.count * MemoryLayout<Float>.size * (3 + sums + ((configuration.ranks ?? 1) > 1 ? 2 : 0))
         let pool = model.factor > 1 ? configuration.latentCrops * 2 * model.latentChannels * 4 * side * side / (model.factor * model.factor) : 0
         return MemoryEstimate(
             tensors: Int(min(1e18, max(0, Double(measured[1]) + growth))) + state + pool * MemoryLayout<Float>.size,
@@ -49,6 +49,7 @@ extension Trainer {
     private func smaller(_ side: Int, _ batch: Int) throws -> any TrainingTask {
         var small = configuration
         (small.cropSize, small.batchSize, small.latentCrops, small.overfit) = (side, batch, 0, 0)
+        small.microBatch = nil
         try small.validate()
         if task is DiffusionTraining {
             return try DiffusionTraining(small, model: model, store: task.store, base: "", training: training, validation: nil)

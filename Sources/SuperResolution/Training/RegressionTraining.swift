@@ -38,8 +38,9 @@ package final class RegressionTraining: TrainingTask {
         return collection.batch(configuration, fixed: fixedCrops, &random)
     }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        (try error(crops(batch: batch), of: collection, isTraining: true), [:])
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        let crops = crops(batch: batch)
+        return (try error(Array(crops[members ?? crops.indices]), of: collection, isTraining: true), [:])
     }
 
     package func validationLoss() throws -> Double? {

@@ -182,16 +182,19 @@ public struct Trainer {
     }
 
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
-    package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
-        return try loop(configuration, folder).run(report: report, shouldStop: shouldStop)
+    /// - Parameter ranks: the processes that train together; the first of them alone writes to the folder and calls `report`.
+    package func run(
+        _ folder: RunFolder, ranks: Ranks = .alone, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+    ) throws -> TrainingOutcome {
+        try ranks.expectTheSame(origin)
+        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, ranks, report: report, shouldStop: shouldStop) }
+        return try loop(configuration, folder, ranks).run(report: report, shouldStop: shouldStop)
     }
 
     /// The loop that trains the task.
-    func loop(_ configuration: TrainingConfiguration, _ folder: RunFolder) throws -> TrainingLoop {
-        TrainingLoop(
-            configuration, task: task, folder: folder,
-            validation: try validation.flatMap { try FieldValidation(configuration, model: model, collection: $0) }, origin: origin)
+    func loop(_ configuration: TrainingConfiguration, _ folder: RunFolder, _ ranks: Ranks) throws -> TrainingLoop {
+        let validation = ranks.isFirst ? try validation.flatMap { try FieldValidation(configuration, model: model, collection: $0) } : nil
+        return TrainingLoop(configuration, task: task, folder: folder, validation: validation, origin: origin, ranks: ranks)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.
@@ -201,10 +204,11 @@ public struct Trainer {
         let optimizers = Optimizers(task, configuration)
         var seconds = 0.0
         StoragePool.resetPeak()
+        let sum = try GradientSum(task.store, MicroBatches(configuration))
         // The first step pays for memory and encodes the first crops; the second is timed.
-        for batch in 0..<2 {
+        for step in 0..<2 {
             let start = ContinuousClock.now
-            let (_, gradients) = try valueWithGradient(at: parameters) { try task.loss(batch: batch).loss }
+            let gradients = try sum { try task.loss(batch: step * configuration.accumulate + $0.batch, members: $0.members).loss }.gradients
             optimizers.update(gradients, norms: optimizers.norms(of: gradients))
             seconds = (ContinuousClock.now - start) / .seconds(1)
         }
@@ -215,8 +219,8 @@ public struct Trainer {
             parameters   \(task.store.count)
             magnetograms \(task.imageCount)
             memory       \(StoragePool.peakBytes >> 20) MiB of tensors at most (estimated before: \(estimate.tensors >> 20) MiB)
-            a step       \(String(format: "%.3f s", seconds)) for \(configuration.batchSize) crops of \(configuration.cropSize) × \(configuration.cropSize)
-            \(steps) steps   about \(String(format: "%.1f h", seconds * Double(steps * configuration.accumulate) / 3600)) without validation
+            a step       \(String(format: "%.3f s", seconds)) for \(configuration.batchSize * configuration.accumulate) crops of \(configuration.cropSize) × \(configuration.cropSize)
+            \(steps) steps   about \(String(format: "%.1f h", seconds * Double(steps) / 3600)) without validation
             """
     }
 }

@@ -21,19 +21,24 @@ package struct TrainingLoop {
     private let folder: RunFolder
     private let validation: FieldValidation?
     private let origin: RunOrigin?
+    private let ranks: Ranks
     /// Steps between lines of the log.
     private let logEvery = 20
 
     package init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder) {
-        self.init(configuration, task: task, folder: folder, validation: nil, origin: nil)
+        self.init(configuration, task: task, folder: folder, validation: nil, origin: nil, ranks: .alone)
     }
 
     /// - Parameters:
     ///   - validation: what judges the task's model beside the validation loss.
     ///   - origin: what the run was begun with, to be noted in checkpoints.
-    init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, validation: FieldValidation?, origin: RunOrigin?) {
+    ///   - ranks: the processes that train together; the first of them alone reads and writes the folder, and validates.
+    init(
+        _ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, validation: FieldValidation?, origin: RunOrigin?,
+        ranks: Ranks
+    ) {
         (self.configuration, self.task, self.folder) = (configuration, task, folder)
-        (self.validation, self.origin) = (validation, origin)
+        (self.validation, self.origin, self.ranks) = (validation, origin, ranks)
     }
 
     /// Steps in all: as configured, or as many as the epochs take.
@@ -49,32 +54,41 @@ package struct TrainingLoop {
     /// - Throws: `Failure`: `.diverged` if too many steps had to be skipped; what reading crops and writing files throw.
     package func run(report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         let store = task.store
-        let parameters = store.parameters
         let optimizers = Optimizers(task, configuration)
-        let averages = ExponentialMovingAverage(parameters, decay: Float(configuration.emaDecay))
+        let averages = ExponentialMovingAverage(store.parameters, decay: Float(configuration.emaDecay))
+        let gradientSum = try GradientSum(store, MicroBatches(configuration), ranks)
+        task.work(with: ranks)
         var progress = Checkpoint.Progress()
-        if FileManager.default.fileExists(atPath: folder.last.path) {
+        if ranks.isFirst, FileManager.default.fileExists(atPath: folder.last.path) {
             progress = try Checkpoint.read(
                 folder.last, store: store, averages: averages, optimizers: optimizers, remedy: folder.remedyWithoutCheckpoint)
             // A run that stopped for want of improvement gets its patience back where it is taken up again.
             if configuration.scheduleStart > 0, progress.step == configuration.scheduleStart { progress.stale = 0 }
         }
-        var log = try MetricsLog(folder.metrics, keepingUpTo: progress.step)
+        try ranks.share(&progress, store: store, averages: averages, optimizers: optimizers)
+        var log = ranks.isFirst ? try MetricsLog(folder.metrics, keepingUpTo: progress.step) : nil
         let steps = steps
         progress.steps = steps
         let start = ContinuousClock.now
         let (firstStep, secondsBefore) = (progress.step, progress.seconds)
         var sums = progress.sums ?? TrainingSums()
-        var validationLoss = log.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
+        var validationLoss = log?.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
         var (skippedInARow, isSaveDue) = (0, false)
         func elapsed() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+        func isTimeUp() -> Bool { configuration.maxHours.map { secondsBefore + elapsed() >= $0 * 3600 } ?? false }
         func save() throws {
+            try ranks.collect(&sums)
+            guard ranks.isFirst else { return }
             progress.seconds = secondsBefore + elapsed()
             progress.sums = sums
             try Checkpoint.write(progress, store: store, averages: averages, optimizers: optimizers, origin: origin, to: folder.last)
         }
 
         func validate() throws {
+            if ranks.isFirst { try validateHere() }
+            progress = try ranks.share(progress)
+        }
+        func validateHere() throws {
             let (loss, values) = try averages.withAverages { (try task.validationLoss(), try validation?.values() ?? [:]) }
             guard let loss else { return }
             validationLoss = loss
@@ -83,7 +97,7 @@ package struct TrainingLoop {
             if let selected = validation?.score { score = selected(values) }
             var line = MetricsLog.Line(Dictionary(uniqueKeysWithValues: values.map { (MetricsLog.validationPrefix + $0, $1) }))
             (line["step"], line["validation_loss"], line["validation_score"]) = (Double(progress.step), loss, score)
-            try log.append(line)
+            try log?.append(line)
             if let score, score < progress.bestScore ?? .infinity {
                 (progress.bestStep, progress.bestScore, progress.bestLoss, progress.stale) = (progress.step, score, loss, 0)
                 try writeModel(progress, averages, to: folder.best, adapter: folder.bestAdapter)
@@ -97,35 +111,41 @@ package struct TrainingLoop {
         var outcome = TrainingOutcome.finished
         while progress.step < steps {
             optimizers.setRates(share: rateShare(step: progress.step, of: steps))
-            let skipped = try step(progress.step, parameters, optimizers, averages, &sums)
+            // Ranks stop after the same step: what they say of it travels with their gradients.
+            let notes: [Float] = ranks.count == 1 ? [] : [shouldStop() ? 1 : 0, ranks.isFirst && isTimeUp() ? 1 : 0]
+            let (skipped, agreed) = try step(progress.step, gradientSum, notes, optimizers, averages, &sums)
             progress.step += 1
             skippedInARow = skipped == nil ? 0 : skippedInARow + 1
             if let skipped {
                 progress.skipped = (progress.skipped ?? 0) + 1
-                try log.append(skipped.line)
+                try log?.append(skipped.line)
                 try checkConvergence(skipped, inARow: skippedInARow, inAll: progress.skipped ?? 0)
             }
 
             let rate = Double((progress.step - firstStep) * configuration.batchSize * configuration.accumulate) / max(1e-9, elapsed())
             let isLast = progress.step == steps
             if progress.step % logEvery == 0 || isLast {
+                try ranks.collect(&sums)
                 var line = MetricsLog.Line(sums.means)
                 line["step"] = Double(progress.step)
                 line["learning_rate"] = optimizers.learningRate
                 line["skipped_steps"] = progress.skipped.map(Double.init)
                 line["crops_per_second"] = rate
                 line["seconds"] = secondsBefore + elapsed()
-                try log.append(line)
+                if let count = configuration.ranks { line["ranks"] = Double(count) }
+                try log?.append(line)
             }
             if configuration.validateEvery > 0, progress.step % configuration.validateEvery == 0 || isLast {
                 try validate()
                 try writePictures(&log, averages, step: progress.step)
             }
-            report(
-                TrainingProgress(
-                    step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
-                    secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate,
-                    validationLoss: validationLoss, skipped: skipped))
+            if ranks.isFirst {
+                report(
+                    TrainingProgress(
+                        step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
+                        secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate,
+                        validationLoss: validationLoss, skipped: skipped))
+            }
             if progress.step % logEvery == 0 { sums = TrainingSums() }
             if progress.step % configuration.saveEvery == 0 || isLast { isSaveDue = true }
             // After a step that was skipped weights may be of no use: the last checkpoint stays until one succeeds, and there is no end before.
@@ -139,9 +159,9 @@ package struct TrainingLoop {
                 outcome = .stoppedEarly(bestStep: best)
             } else if isLast {
                 outcome = .finished
-            } else if shouldStop() {
+            } else if agreed.isEmpty ? shouldStop() : agreed[0] > 0 {
                 outcome = .interrupted
-            } else if let hours = configuration.maxHours, secondsBefore + elapsed() >= hours * 3600 {
+            } else if agreed.isEmpty ? isTimeUp() : agreed[1] > 0 {
                 outcome = .timeIsUp
             }
             if outcome != .finished {
@@ -149,6 +169,7 @@ package struct TrainingLoop {
                 break
             }
         }
+        guard ranks.isFirst else { return outcome }
         if progress.bestStep == nil {
             try writeModel(progress, averages, to: folder.model, adapter: folder.adapter)
         } else {
@@ -161,45 +182,44 @@ package struct TrainingLoop {
         return outcome
     }
 
-    /// One optimiser step over the accumulated batches.
-    /// - Returns: nil, or what the step was skipped for: then all is as before it.
+    /// One optimiser step over the micro-batches of the accumulated batches.
+    /// - Returns: what the step was skipped for, the same on all ranks: then all is as before it; nil if it was taken. And the sums of what the ranks noted.
     private func step(
-        _ step: Int, _ parameters: [Parameter], _ optimizers: Optimizers, _ averages: ExponentialMovingAverage, _ sums: inout TrainingSums
-    ) throws -> SkippedStep? {
-        var gradients = GradientStore()
-        var total = 0.0
+        _ step: Int, _ gradientSum: GradientSum, _ notes: [Float], _ optimizers: Optimizers, _ averages: ExponentialMovingAverage,
+        _ sums: inout TrainingSums
+    ) throws -> (skipped: SkippedStep?, notes: [Float]) {
+        let store = task.store
         var stepSums = sums
-        // Running statistics follow, and unused codes are revived, before a loss is known.
-        var before = (parameters: parameters.map(\.value), buffers: task.store.buffers.map(\.value))
+        // Running statistics follow before a loss is known, and unused codes are revived before the gradients are judged.
+        var before = (parameters: store.parameters.map(\.value), buffers: store.buffers.map(\.value))
         let batches = step * configuration.accumulate..<(step + 1) * configuration.accumulate
-        for batch in batches {
-            var parts: [String: Double] = [:]
-            let (value, gradient) = try valueWithGradient(at: parameters) {
-                let (loss, named) = try task.loss(batch: batch)
-                parts = named
-                return configuration.accumulate == 1 ? loss : loss / Float(configuration.accumulate)
-            }
-            total += Double(value.item)
-            stepSums.add(parts: parts)
-            gradients.accumulate(gradient)
+        let result = try gradientSum(notes: notes) { part in
+            let (loss, named) = try task.loss(batch: batches.lowerBound + part.batch, members: part.members)
+            stepSums.add(parts: named)
+            return loss
         }
-        let norms = optimizers.norms(of: gradients)
+        try task.beforeUpdate(step: step)
+        let norms = optimizers.norms(of: result.gradients)
         let limit = configuration.skipNorm > 0 ? configuration.skipNorm : .infinity
-        guard total.isFinite, norms.values.allSatisfy({ $0.isFinite && $0 <= limit }) else {
-            for (parameter, value) in zip(parameters, before.parameters) { parameter.value = value }
-            for (buffer, value) in zip(task.store.buffers, before.buffers) { buffer.value = value }
+        guard result.loss.isFinite, norms.values.allSatisfy({ $0.isFinite && $0 <= limit }) else {
+            for (parameter, value) in zip(store.parameters, before.parameters) { parameter.value = value }
+            for (buffer, value) in zip(store.buffers, before.buffers) { buffer.value = value }
             var files: [String] = []
             for file in batches.flatMap({ task.files(batch: $0) }) where !files.contains(file) { files.append(file) }
-            return SkippedStep(
-                step: step + 1, loss: total, gradientNorm: norms.values.first { !$0.isFinite } ?? norms.values.max() ?? 0, files: files)
+            let skipped = SkippedStep(
+                step: step + 1, loss: result.loss, gradientNorm: norms.values.first { !$0.isFinite } ?? norms.values.max() ?? 0, files: files)
+            return (skipped, result.notes)
         }
         // The optimiser changes values in place where nothing else holds them.
         before = ([], [])
         // The average follows closely at first: early weights are not worth remembering.
-        optimizers.update(gradients, norms: norms, average: averages, decay: min(Float(configuration.emaDecay), Float(2 + step) / Float(11 + step)))
+        optimizers.update(
+            result.gradients, norms: norms, average: averages, decay: min(Float(configuration.emaDecay), Float(2 + step) / Float(11 + step)))
         sums = stepSums
-        sums.add(parts: norms.merging(["loss": total]) { $1 })
-        return nil
+        // All ranks have the same of these.
+        if ranks.isFirst { sums.add(parts: norms.merging(["loss": result.loss]) { $1 }) }
+        if ranks.count > 1 { sums.add(parts: ["exchange_seconds": result.exchangeSeconds, "exchange_wait_seconds": result.waitSeconds]) }
+        return (nil, result.notes)
     }
 
     /// - Throws: `Failure` (`.diverged`) if too many steps were skipped.
@@ -235,9 +255,10 @@ package struct TrainingLoop {
     }
 
     /// The learning curve and a picture of what the averaged weights give now.
-    private func writePictures(_ log: inout MetricsLog, _ averages: ExponentialMovingAverage, step: Int) throws {
+    private func writePictures(_ log: inout MetricsLog?, _ averages: ExponentialMovingAverage, step: Int) throws {
+        guard let lines = log?.lines else { return }
         func series(_ name: String, _ key: String) -> LinePlot.Series {
-            LinePlot.Series(name: name, points: log.lines.compactMap { line in line[key].map { (line["step"] ?? 0, $0) } })
+            LinePlot.Series(name: name, points: lines.compactMap { line in line[key].map { (line["step"] ?? 0, $0) } })
         }
         try LinePlot(
             title: "\(configuration.model.rawValue), preset \(configuration.preset.rawValue)", xLabel: "step", yLabel: "loss",
@@ -246,11 +267,11 @@ package struct TrainingLoop {
         let panels = try averages.withAverages { try task.sample() }.map { MagnetogramFigure.Panel($0.image, title: $0.title) }
         let picture = folder.samples.appendingPathComponent(String(format: "step-%08d.png", step))
         try MagnetogramFigure(panels).write(to: picture, overwrite: true)
-        try log.append(picture: picture, step: step)
+        try log?.append(picture: picture, step: step)
     }
 
     private func keepCopy(of step: Int) throws {
-        guard configuration.keepLast > 0 else { return }
+        guard ranks.isFirst, configuration.keepLast > 0 else { return }
         try copy(folder.last, to: folder.checkpoint(step: step))
         for copy in folder.copies.dropLast(configuration.keepLast) { try? FileManager.default.removeItem(at: copy) }
     }

@@ -14,6 +14,9 @@ extension TrainingSettings.CodingKeys {
         case .schedule: "How the learning rate goes on after the warm-up: constant, or cosine, down to zero at the last step."
         case .scheduleStart: "The step that warm-up and schedule begin at; not 0 where a run that had ended was taken up for more steps."
         case .accumulate: "Batches whose gradients are added before a step."
+        case .microBatch:
+            "Crops that go through the network together; gradients are added (default: the batch; under mpirun or srun, which share these, a quarter)."
+        case .ranks: "Processes that train together, as a record: the weights do not depend on it."
         case .clipNorm: "Limit of the gradient's norm; 0 for none."
         case .skipNorm: "Skip a step whose gradient's norm exceeds this, as one whose loss is not finite; 0 for no limit."
         case .maxSkipped: "Steps skipped one after the other at which training has diverged."

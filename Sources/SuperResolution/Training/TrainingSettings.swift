@@ -21,6 +21,10 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var scheduleStart: Int
     /// Batches whose gradients are added before a step.
     public var accumulate: Int
+    /// Crops that go through the network together; nil for a batch in one piece. See ``MicroBatches``.
+    public var microBatch: Int?
+    /// Processes that train together, as a record: the weights do not depend on it. Nil for one that no launcher started.
+    public var ranks: Int?
     /// Limit of the gradient's norm; 0 for none.
     public var clipNorm: Double
     /// A step whose gradient's norm exceeds this is skipped, as one that is not finite is; 0 for no limit.
@@ -66,6 +70,8 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         case warmup, schedule
         case scheduleStart = "schedule-start"
         case accumulate
+        case microBatch = "micro-batch"
+        case ranks
         case clipNorm = "clip-norm"
         case skipNorm = "skip-norm"
         case maxSkipped = "max-skipped"
@@ -135,6 +141,8 @@ extension TrainingSettings {
         try check(.warmup, warmup >= 0, "at least 0", warmup)
         try check(.accumulate, (1...4096).contains(accumulate), "1 … 4096", accumulate)
         try check(.scheduleStart, scheduleStart >= 0, "at least 0", scheduleStart)
+        try check(.microBatch, microBatch.map { (1...batchSize).contains($0) } ?? true, "1 … \(batchSize), the batch size", microBatch ?? 0)
+        try check(.ranks, ranks.map { $0 > 0 } ?? true, "at least 1", ranks ?? 0)
         try check(.clipNorm, clipNorm >= 0, "at least 0", clipNorm)
         try check(.skipNorm, skipNorm >= 0, "at least 0", skipNorm)
         try check(.maxSkipped, maxSkipped >= 1, "at least 1", maxSkipped)

@@ -16,6 +16,18 @@ package final class Tape: @unchecked Sendable {
     /// these were broadcast to.
     package typealias Pullback = (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
 
+    /// What is told of a walk back while it goes on.
+    package struct Watch {
+        /// A parameter's gradient is complete, and nobody else's; nil if the result does not depend on it. Called once for each parameter.
+        let completed: (_ parameter: Parameter, _ gradient: Tensor?) -> Void
+        /// A rule has been applied.
+        let advanced: () -> Void
+
+        package init(completed: @escaping (_ parameter: Parameter, _ gradient: Tensor?) -> Void, advanced: @escaping () -> Void) {
+            (self.completed, self.advanced) = (completed, advanced)
+        }
+    }
+
     private struct Record {
         /// Indices on this tape, nil for inputs that were not recorded, and shapes.
         var inputs: [(index: Int?, shape: [Int])]
@@ -68,13 +80,30 @@ package final class Tape: @unchecked Sendable {
     }
 
     /// Walks the tape backwards from `result`. Each record is dropped once its gradient has passed, and with it what it kept alive.
-    fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter]) -> GradientStore {
+    /// - Parameter watch: is handed the gradients in the place of the result. A parameter is recorded where it is first used, so that nothing behind that place can
+    ///   add to its gradient.
+    fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter], watch: Watch? = nil) -> GradientStore {
         var store = GradientStore()
-        guard let last = index(of: result) else { return store }
+        var watched: [Int: Parameter] = [:]
+        if let watch {
+            for parameter in parameters {
+                if let index = leaves[ObjectIdentifier(parameter)] { watched[index] = parameter } else { watch.completed(parameter, nil) }
+            }
+        }
+        guard let last = index(of: result) else {
+            for parameter in watched.sorted(by: { $0.key < $1.key }) { watch?.completed(parameter.value, nil) }
+            return store
+        }
         var gradients = [Tensor?](repeating: nil, count: records.count)
         gradients[last] = seed
         for index in stride(from: records.count - 1, through: 0, by: -1) {
-            guard let pullback = records[index].pullback else { continue }
+            guard let pullback = records[index].pullback else {
+                if let watch, let parameter = watched[index] {
+                    watch.completed(parameter, gradients[index])
+                    gradients[index] = nil
+                }
+                continue
+            }
             records[index].pullback = nil
             let inputs = records[index].inputs
             guard let gradient = gradients[index] else { continue }
@@ -93,7 +122,9 @@ package final class Tape: @unchecked Sendable {
                     gradients[input]?.accumulate(share)
                 }
             }
+            watch?.advanced()
         }
+        guard watch == nil else { return store }
         for parameter in parameters {
             if let index = leaves[ObjectIdentifier(parameter)] { store[parameter] = gradients[index] }
         }
@@ -156,6 +187,15 @@ public func valueWithGradient(at parameters: [Parameter], _ body: () throws -> T
     let result = try Tape.$current.withValue(tape, operation: body)
     precondition(result.count == 1, "valueWithGradient: the result must be one value, not shape \(result.shape)")
     return (result.detached, tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters))
+}
+
+/// The value of `body`; its gradient with respect to `parameters` goes to `watch`, parameter by parameter, as soon as each is complete.
+package func valueWithGradient(at parameters: [Parameter], watch: Tape.Watch, _ body: () throws -> Tensor) rethrows -> Tensor {
+    let tape = Tape(parameters: parameters)
+    let result = try Tape.$current.withValue(tape, operation: body)
+    precondition(result.count == 1, "valueWithGradient: the result must be one value, not shape \(result.shape)")
+    _ = tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters, watch: watch)
+    return result.detached
 }
 
 /// A forward pass now and its gradients later, for timing the two apart.

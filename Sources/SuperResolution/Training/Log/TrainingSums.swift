@@ -14,6 +14,14 @@ struct TrainingSums: Codable {
         }
     }
 
+    /// Adds another rank's.
+    mutating func add(_ other: TrainingSums) {
+        for (key, value) in other.values {
+            values[key, default: Value()].sum += value.sum
+            values[key, default: Value()].count += value.count
+        }
+    }
+
     var means: [String: Double] { values.mapValues { $0.sum / Double($0.count) } }
     var mean: Double { means["loss"] ?? .nan }
 }

@@ -37,9 +37,9 @@ struct RunOrigin {
         return metadata
     }
 
-    /// Settings that a run may go on with otherwise than it began: how long, and how often what is done that leaves the weights alone.
+    /// Settings that a run may go on with otherwise than it began: how long, by how many, and how often what is done that leaves the weights alone.
     private static let free: Set<String> = [
-        "steps", "epochs", "max-hours", "schedule-start", "validate-every", "validation", "select", "save-every", "keep-last", "patience",
+        "steps", "epochs", "max-hours", "schedule-start", "validate-every", "validation", "select", "save-every", "keep-last", "patience", "ranks",
     ]
     /// Those that change where it goes, in ways that users have reason to.
     private static let told: Set<String> = [
