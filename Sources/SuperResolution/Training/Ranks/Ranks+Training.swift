@@ -20,6 +20,13 @@ extension Ranks {
         optimizers.state = (try share(state.steps), try shared(state.first), try shared(state.second))
     }
 
+    /// As the system has it, without asking the network.
+    private var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     /// Moves what is to be logged to the first rank.
     func collect(_ sums: inout TrainingSums) throws {
         let all = try gather(sums)
@@ -51,9 +58,8 @@ extension Ranks {
             try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) }
         }
         let setting = Setting(
-            host: ProcessInfo.processInfo.hostName, program: origin.program ?? "",
-            processor: "\(ProductKernel.current), OpenBLAS \(OpenBLAS.kernels)", convolution: origin.convolution ?? "", configuration: texts[0],
-            data: texts[1])
+            host: hostName, program: origin.program ?? "", processor: "\(ProductKernel.current), OpenBLAS \(OpenBLAS.kernels)",
+            convolution: origin.convolution ?? "", configuration: texts[0], data: texts[1])
         for (rank, other) in try gather(setting).enumerated() {
             guard let (name, own, found) = setting.difference(from: other) else { continue }
             throw Failure(
@@ -76,7 +82,7 @@ extension Ranks {
     /// - Returns: what the user should know of it, at the first rank.
     /// - Throws: `Failure` (`.other`) if a rank is lost.
     package func chooseThreads(isSet: Bool) throws -> [String] {
-        let own = Place(host: ProcessInfo.processInfo.hostName, processors: ProcessorCount.boundList)
+        let own = Place(host: hostName, processors: ProcessorCount.boundList)
         let places = try share(try gather(own))
         if !isSet { Parallel.threadCount = ProcessorCount.usable(sharedBy: places.count(where: { $0 == own })) }
         let threads = try gather([Parallel.threadCount, ProcessorCount.present])
