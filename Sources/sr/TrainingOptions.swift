@@ -220,7 +220,7 @@ struct TrainingOptions: ParsableArguments {
             try StandardStream.output("\(try trainer.dryRun())\n")
             return
         }
-        try trainer.memoryEstimate().check(limit: Memory.limit, configuration)
+        try trainer.memoryEstimate().check(limit: try ranks.memoryShare(of: Memory.limit), configuration)
         if try ranks.agree(on: Interruption.isRequested) {
             throw Failure(.interrupted, "interrupted before the first step", at: folder.url.path)
         }

@@ -54,7 +54,8 @@ import Testing
             var configuration = try TrainingExample.configuration(.ddpm)
             configuration.batchSize = 3
             let collection = try TrainingExample.collection(folder)
-            let task = try DiffusionTraining(configuration, model: ModelsExample.newModel(configuration), training: collection, validation: nil)
+            let model = try DiffusionTraining.model(configuration, autoencoder: nil, training: collection)
+            let task = try DiffusionTraining(configuration, model: model, training: collection, validation: nil)
             func result(_ size: Int?) throws -> GradientSum.Result {
                 let sum = try GradientSum(task.store, MicroBatches(batchSize: 3, accumulate: 2, size: size))
                 return try sum { try task.loss(batch: 4 + $0.batch, members: $0.members).loss }

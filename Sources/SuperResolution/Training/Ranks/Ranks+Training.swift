@@ -93,6 +93,13 @@ extension Ranks {
         return [remark + (places[first].isOneProcessor ? way : "")]
     }
 
+    /// What each may have of the memory of its computer, shared among those that run there.
+    /// - Parameter limit: bytes that one process may hold.
+    package func memoryShare(of limit: Int) throws -> Int {
+        let hosts = try share(try gather(hostName))
+        return limit / max(1, hosts.count { $0 == hostName })
+    }
+
     /// Whether any of them says so; the same on all.
     package func agree(on flag: Bool) throws -> Bool { try share(try gather(flag).contains(true)) }
 
