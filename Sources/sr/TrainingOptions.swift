@@ -198,6 +198,7 @@ struct TrainingOptions: ParsableArguments {
         }
         let ranks = dryRun ? .alone : try Ranks(launcher)
         if launcher != nil { configuration.ranks = ranks.count }
+        try MicroBatches(configuration).check(ranks)
         var logger = logger
         // What all find, one tells.
         if !ranks.isFirst { logger.logLevel = .error }

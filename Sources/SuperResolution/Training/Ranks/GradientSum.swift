@@ -39,11 +39,7 @@ package final class GradientSum {
     /// - Throws: `Failure` (`.usage`) if there are fewer micro-batches than ranks.
     package init(_ store: ParameterStore, _ microBatches: MicroBatches, _ ranks: Ranks = .alone) throws {
         (self.store, parameters, self.microBatches, self.ranks) = (store, store.parameters, microBatches, ranks)
-        guard microBatches.parts.count >= ranks.count else {
-            throw Failure(
-                .usage, "there are more ranks than micro-batches", expected: "\(microBatches.parts.count) ranks at most", found: "\(ranks.count)",
-                remedy: "give fewer ranks, a smaller --micro-batch, or a larger --batch-size or --accumulate")
-        }
+        try microBatches.check(ranks)
         for parameter in parameters.reversed() {
             if buckets[buckets.count - 1].values >= Self.bucketSize { buckets.append(Bucket()) }
             let bucket = buckets.count - 1

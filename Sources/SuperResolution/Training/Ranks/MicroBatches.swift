@@ -1,3 +1,5 @@
+import Groundwork
+
 /// The parts that the crops of an optimiser step are cut into, each of which goes through the network by itself. The cut depends on the configuration alone: ranks
 /// share the parts, and what these come to does not depend on who computes them.
 ///
@@ -23,12 +25,20 @@ package struct MicroBatches: Sendable, Equatable {
         crops = batchSize * accumulate
     }
 
-    init(_ configuration: TrainingConfiguration) {
+    package init(_ configuration: TrainingConfiguration) {
         self.init(batchSize: configuration.batchSize, accumulate: configuration.accumulate, size: configuration.microBatch)
     }
 
     /// What the loss of a part is divided by, so that their sum is the mean over all crops.
     func divisor(_ part: Part) -> Float { Float(crops) / Float(part.members.count) }
+
+    /// - Throws: `Failure` (`.usage`) if there are fewer parts than ranks.
+    package func check(_ ranks: Ranks) throws {
+        guard parts.count < ranks.count else { return }
+        throw Failure(
+            .usage, "there are more ranks than micro-batches", expected: "\(parts.count) ranks at most", found: "\(ranks.count)",
+            remedy: "give fewer ranks, a smaller --micro-batch, or a larger --batch-size or --accumulate")
+    }
 
     /// The parts of a rank.
     package func share(of rank: Int, count: Int) -> Range<Int> { Ranks.share(of: parts.count, rank: rank, count: count) }
