@@ -36,10 +36,11 @@ enum Fuzz {
             exit(64)
         }
         read = reader
-        typealias Driver = @convention(c) (
-            UnsafeMutablePointer<CInt>, UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
-            @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
-        ) -> CInt
+        typealias Driver =
+            @convention(c) (
+                UnsafeMutablePointer<CInt>, UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+                @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+            ) -> CInt
         guard let driver = dlsym(dlopen(nil, RTLD_NOW), "LLVMFuzzerRunDriver") else {
             for path in arguments.dropFirst(2) { attempt(URL(fileURLWithPath: path)) }
             return
