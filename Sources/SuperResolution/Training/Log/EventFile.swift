@@ -46,12 +46,8 @@ package struct EventFile {
         let names = Self.files(in: folder).map { $0.lastPathComponent.dropFirst(Self.prefix.count) }
         let last = names.compactMap { Int($0.prefix(10)) }.max()
         let seconds = max(Int(time), last.map { $0 + 1 } ?? 0)
-        let length = 256
-        var name = [CChar](repeating: 0, count: length)
-        gethostname(&name, length - 1)
-        let host = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         let process = ProcessInfo.processInfo.processIdentifier
-        let url = folder.appendingPathComponent(Self.prefix + String(format: "%010d", seconds) + ".\(host.isEmpty ? "host" : host).\(process)")
+        let url = folder.appendingPathComponent(Self.prefix + String(format: "%010d", seconds) + ".\(hostName() ?? "host").\(process)")
         guard FileManager.default.createFile(atPath: url.path, contents: nil), let handle = FileHandle(forWritingAtPath: url.path) else {
             throw Failure(.cannotWrite, "cannot be written", at: url.path)
         }

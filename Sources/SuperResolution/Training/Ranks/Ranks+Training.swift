@@ -20,12 +20,7 @@ extension Ranks {
         optimizers.state = (try share(state.steps), try shared(state.first), try shared(state.second))
     }
 
-    /// As the system has it, without asking the network.
-    private var hostName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
-        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
+    private var host: String { hostName() ?? "unknown" }
 
     /// Moves what is to be logged to the first rank.
     func collect(_ sums: inout TrainingSums) throws {
@@ -58,7 +53,7 @@ extension Ranks {
             try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) }
         }
         let setting = Setting(
-            host: hostName, program: origin.program ?? "", processor: "\(ProductKernel.current), OpenBLAS \(OpenBLAS.kernels)",
+            host: host, program: origin.program ?? "", processor: "\(ProductKernel.current), OpenBLAS \(OpenBLAS.kernels)",
             convolution: origin.convolution ?? "", configuration: texts[0], data: texts[1])
         for (rank, other) in try gather(setting).enumerated() {
             guard let (name, own, found) = setting.difference(from: other) else { continue }
@@ -82,7 +77,7 @@ extension Ranks {
     /// - Returns: what the user should know of it, at the first rank.
     /// - Throws: `Failure` (`.other`) if a rank is lost.
     package func chooseThreads(isSet: Bool) throws -> [String] {
-        let own = Place(host: hostName, processors: ProcessorCount.boundList)
+        let own = Place(host: host, processors: ProcessorCount.boundList)
         let places = try share(try gather(own))
         if !isSet { Parallel.threadCount = ProcessorCount.usable(sharedBy: places.count(where: { $0 == own })) }
         let threads = try gather([Parallel.threadCount, ProcessorCount.present])
@@ -96,8 +91,8 @@ extension Ranks {
     /// What each may have of the memory of its computer, shared among those that run there.
     /// - Parameter limit: bytes that one process may hold.
     package func memoryShare(of limit: Int) throws -> Int {
-        let hosts = try share(try gather(hostName))
-        return limit / max(1, hosts.count { $0 == hostName })
+        let hosts = try share(try gather(host))
+        return limit / max(1, hosts.count { $0 == host })
     }
 
     /// Whether any of them says so; the same on all.
