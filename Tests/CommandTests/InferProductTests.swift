@@ -58,6 +58,41 @@ import Testing
         }
     }
 
+    /// What fitsverify reports of early MDI's and SMARP's files, and what describes their pixels rather than the product's.
+    @Test func whatIsNotSoOfTheProductGoes() throws {
+        try withFolder { folder in
+            let header = try inferLow(folder) { _, header in
+                header.set("DATE-OBS", .string("2002/03/31"))
+                header.set("BLD_VERS", .undefined)
+                header.set("ARS_QUAL", .undefined, comment: "(MISSING)")
+                header.set("NOAA_AR", .integer(11087))
+                for keyword in ["USFLUXL", "R_VALUE", "MTOT", "NPIX"] { header.set(keyword, .real(1)) }
+                for keyword in ["CRVAL1", "CRVAL2"] { header.remove(keyword) }
+                header.addComment("what is said stays")
+            }.firstImage().header
+            for keyword in ["BLD_VERS", "ARS_QUAL", "USFLUXL", "R_VALUE", "MTOT", "NPIX"] { #expect(!header.contains(keyword), "\(keyword)") }
+            #expect(header.string("DATE-OBS") == "2002-03-31" && header.integer("NOAA_AR") == 11087 && header.real("CRVAL1") == 0)
+            #expect(header.cards.contains { $0.comment == "what is said stays" } && header.cards.contains { $0.keyword == "HISTORY" })
+        }
+    }
+
+    /// MDI's input is compared with what MDI would make of the result, unless block means were asked for.
+    @Test func theResidualIsThatOfTheObservation() throws {
+        try withFolder { folder in
+            func residual(_ consistency: String) throws -> (Double, Image) {
+                let unit = try inferLow(folder, "--consistency", consistency).firstImage()
+                return (try #require(unit.header.real("SRRESID")), unit.image)
+            }
+            let low = { try FITSFile(reading: folder.appendingPathComponent("low.fits")).firstImage().image }
+            for consistency in ["auto", "exact"] {
+                let (found, image) = try residual(consistency)
+                let observed = consistency == "exact" ? image : image.blurred(by: Instrument.mdi.usualConditions.psf, arcsecPerPixel: 1.98 / 4)
+                let expected = zip(observed.blockMean(by: 4).pixels, try low().pixels).map { abs($0 - $1 / 1.4) }.max() ?? .nan
+                #expect(abs(Float(found) - expected) < 1e-3 + 1e-4 * expected, "\(consistency)")
+            }
+        }
+    }
+
     /// Dates apart, the same work gives the same bytes; the date too may be given.
     @Test func bytesAreReproducible() throws {
         let model = try TinyModels.shared.get().model

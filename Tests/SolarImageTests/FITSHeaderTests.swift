@@ -110,4 +110,21 @@ import Testing
             #expect(Set(header.cards.map(\.keyword)).isSuperset(of: expected), "\(name)")
         }
     }
+
+    /// As fitsverify wants them; TIME-OBS beside a date alone goes on telling the time of day.
+    @Test func datesBecomeStandard() {
+        var header = FITSHeader([
+            FITSCard("DATE-OBS", .string("2002/03/31"), comment: "day"), FITSCard("TIME-OBS", .string("17:36:01.41")),
+            FITSCard("DATEOBS", .string("28-Jul-2009 17:41:00.00")), FITSCard("DATE_OBS", .string("2002-03-31T17:36:01.413Z")),
+            FITSCard("DATE-BEG", .string("28-Jul-2009")), FITSCard("DATE_TAI", .string("2002.03.31_17:36:30_TAI")), FITSCard("DATE", .string("today")),
+            FITSCard("DATE-END", .string("2002-03-31")), FITSCard("DATES", .integer(7)),
+        ])
+        header.standardizeDates()
+        for (keyword, text) in [
+            ("DATE-OBS", "2002-03-31"), ("TIME-OBS", "17:36:01.41"), ("DATEOBS", "2009-07-28T17:41:00.000"), ("DATE_OBS", "2002-03-31T17:36:01.413Z"),
+            ("DATE-BEG", "2009-07-28"), ("DATE_TAI", "2002.03.31_17:36:30_TAI"), ("DATE", "today"), ("DATE-END", "2002-03-31"),
+        ] { #expect(header.string(keyword) == text, "\(keyword)") }
+        #expect(header.integer("DATES") == 7 && header.card("DATE-OBS")?.comment == "day")
+        #expect(ObservationTime(header)?.description == "2002-03-31T17:36:01.410Z")
+    }
 }

@@ -66,6 +66,20 @@ import Testing
         #expect(near(try #require(header.real("X0")), (511.57711791992188 + 0.5) * 4 - 0.5 - 100))
     }
 
+    /// As in MDI's daily files on the web, whose comments say so; MDI's archive counts X0 from 0.
+    @Test func copiesOfTheReferencePixelStayCopies() throws {
+        var header = FITSHeader([
+            FITSCard("CTYPE1", .string("solar-x")), FITSCard("CTYPE2", .string("solar-y")), FITSCard("CRPIX1", .real(511.5)),
+            FITSCard("CRPIX2", .real(511.5)), FITSCard("CDELT1", .real(1.9779)), FITSCard("CDELT2", .real(1.9779)), FITSCard("X0", .real(511.5)),
+            FITSCard("Y0", .real(510.5)),
+        ])
+        header.cropGrid(x: 400, y: 400)
+        header.refineGrid(by: 4)
+        #expect(header.real("CRPIX1") == 444.5 && header.real("X0") == 444.5, "the copy")
+        #expect(header.real("CRPIX2") == 444.5 && header.real("Y0") == 443.5, "the same place, counted from 0")
+        #expect(header.real("CRVAL1") == 0 && header.real("CRVAL2") == 0, "what absent ones mean")
+    }
+
     @Test func replacesWhatAnEarlierRebinningLeftStale() throws {
         // 128² pixels, but X0, R_SUN, FD_SCALE and the like are those of 1024².
         var header = try Fixture.header("mdi-rebinned")

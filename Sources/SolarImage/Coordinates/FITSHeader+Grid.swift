@@ -17,7 +17,7 @@ extension FITSHeader {
     /// The grid of an image of `width` × `height` pixels both of whose axes were reversed. No direction on the sky changes: the matrix (`PCi_j`, `CDi_j`,
     /// `CROTA2` or early MDI's `SOLAR_P0`) turns by 180°, the centre of the image keeps its coordinates.
     public mutating func turnGrid(width: Int, height: Int) {
-        let disk = PixelGrid(self)?.disk
+        let disk = PixelGrid(self)?.disk, positions = positions
         let lengths = SIMD2(Double(width), Double(height))
         if (try? GridKeywords(header: self, location: nil).earlyRoll()) != nil {
             for keyword in ["SOLAR_P0", "SOLAR_P"] { if let angle = real(keyword) { set(keyword, .real(FITSHeader.turned(angle))) } }
@@ -35,7 +35,7 @@ extension FITSHeader {
                 if !contains(reference) || real(reference) != nil { set(reference, .real(lengths[axis] + 1 - (real(reference) ?? 0))) }
             }
         }
-        changePositions(disk) { position, axis in lengths[axis] - 1 - position }
+        change(positions, disk) { position, axis in lengths[axis] - 1 - position }
     }
 
     /// The grid of images of this grid one behind the other: a third axis that counts them from 1 and is no direction on the sky.
@@ -74,14 +74,17 @@ extension FITSHeader {
     /// crop; HMI: `IMSCL_MP`; Mount Wilson: `R0`, `DXB_IMG`, `DYB_IMG`.
     private static let scales = ["IMSCL_MP", "XSCALE", "YSCALE", "FD_SCALE", "IM_SCALE", "DXB_IMG", "DYB_IMG"]
     private static let radii = ["R_SUN", "CROP_RAD", "DPC_CROP", "FNDLMBMI", "FNDLMBMA", "R0"]
-    /// Positions with the number that the first pixel's centre has.
-    private static let positions: [(keyword: String, axis: Int, origin: Double)] = [
-        ("X0", 0, 0), ("Y0", 1, 0), ("MDI_X0", 0, 0), ("MDI_Y0", 1, 0), ("CENTER_X", 0, 1), ("CENTER_Y", 1, 1), ("FNDLMBXC", 0, 1),
-        ("FNDLMBYC", 1, 1),
-    ]
+    /// Positions with the number that the first pixel's centre has: 0 for MDI's `X0`, unless it is a copy of `CRPIX1`.
+    private var positions: [(keyword: String, axis: Int, origin: Double)] {
+        func origin(_ keyword: String, _ reference: String) -> Double { real(keyword) == real(reference) ? 1 : 0 }
+        return [
+            ("X0", 0, origin("X0", "CRPIX1")), ("Y0", 1, origin("Y0", "CRPIX2")), ("MDI_X0", 0, 0), ("MDI_Y0", 1, 0), ("CENTER_X", 0, 1),
+            ("CENTER_Y", 1, 1), ("FNDLMBXC", 0, 1), ("FNDLMBYC", 1, 1),
+        ]
+    }
 
     private mutating func changeGrid(offset: SIMD2<Double>, scale: Double) {
-        let before = PixelGrid(self)
+        let before = PixelGrid(self), positions = positions
         changeWorldCoordinates(offset: offset, scale: scale)
         let disk = before?.disk
 
@@ -95,15 +98,16 @@ extension FITSHeader {
                 setOrRemove(keyword, agrees(value, disk?.radius) ? value * scale : keyword == "R_SUN" ? disk.map { $0.radius * scale } : nil)
             }
         }
-        changePositions(disk) { position, axis in (position + 0.5 - offset[axis]) * scale - 0.5 }
+        change(positions, disk) { position, axis in (position + 0.5 - offset[axis]) * scale - 0.5 }
         if offset != .zero { for keyword in ["XCEN", "YCEN"] { remove(keyword) } }  // the coordinates of the old centre
     }
 
     /// Gives keywords with positions in pixels what `change` makes of them, counted from 0; those that contradict the disk go.
-    private mutating func changePositions(
-        _ disk: (centre: SIMD2<Double>, radius: Double)?, _ change: (_ position: Double, _ axis: Int) -> Double
+    private mutating func change(
+        _ positions: [(keyword: String, axis: Int, origin: Double)], _ disk: (centre: SIMD2<Double>, radius: Double)?,
+        _ change: (_ position: Double, _ axis: Int) -> Double
     ) {
-        for (keyword, axis, origin) in FITSHeader.positions {
+        for (keyword, axis, origin) in positions {
             guard let value = real(keyword) else { continue }
             let isSunCentre = keyword == "X0" || keyword == "Y0"
             let old = disk.map { $0.centre[axis] }
@@ -125,6 +129,10 @@ extension FITSHeader {
                 // What is there but is no number stays as it is, for the next reader to refuse.
                 if !contains(reference) || real(reference) != nil {
                     set(reference, .real(((real(reference) ?? 0) - 0.5 - offset[axis]) * scale + 0.5))
+                }
+                // Absent values mean 0; fitsverify wants them written.
+                if contains("CTYPE\(axis + 1)" + alternative), !contains("CRVAL\(axis + 1)" + alternative) {
+                    set("CRVAL\(axis + 1)" + alternative, .real(0))
                 }
                 // Absent increments mean 1 unless there is a CD matrix, beside which they mean nothing.
                 if scale != 1, contains(increment) ? real(increment) != nil : !hasMatrix { set(increment, .real((real(increment) ?? 1) / scale)) }

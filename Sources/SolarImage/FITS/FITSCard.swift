@@ -49,6 +49,9 @@ public struct FITSCard: Sendable, Equatable {
         self.records = records
     }
 
+    /// Whether it has a place for a value and none there; commentary has no such place.
+    package var isWithoutValue: Bool { value == .undefined && records.first?.dropFirst(8).hasPrefix("= ") == true }
+
     /// Whether all characters may stand in a keyword.
     package static func isStandard(_ keyword: String) -> Bool {
         keyword.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 }

@@ -58,8 +58,11 @@ extension FITSHeader {
     mutating func addSample(_ value: FITSCard.Value) { set("SRSAMPLE", value, comment: "which sample this is") }
 
     /// What only the finished field tells.
-    mutating func finish(_ image: Image, of low: Image, factor: Int) {
-        set("SRRESID", .real(image.residual(of: low, factor: factor)), comment: "largest |block mean - input|, Gauss")
+    /// - Parameter observation: what the field is compared with its input by.
+    mutating func finish(_ image: Image, of low: Image, by observation: LinearObservation, factor: Int) {
+        set(
+            "SRRESID", .real(image.residual(of: low, by: observation, factor: factor)),
+            comment: observation == .exact ? "largest |block mean - input|, Gauss" : "largest |block mean of blurred - input|, Gauss")
         updateStatistics(of: image)
     }
 }

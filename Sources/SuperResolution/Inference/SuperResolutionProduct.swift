@@ -137,12 +137,13 @@ public struct SuperResolutionProduct {
         result.ensemble = ensemble.map { EnsembleImages($0) }
         ensemble = nil
         if options.meanIsPrimary, let mean = result.ensemble?.mean { high.image = mean }
-        let extensions = result.ensemble.map { self.extensions($0, high.header, low.image, options) } ?? []
+        let observation = settings.observation ?? observation(of: source)
+        let extensions = result.ensemble.map { self.extensions($0, high.header, low.image, observation, options) } ?? []
         let cube = kept.map { self.cube(of: $0, high.header) }
         if resolver.isProbabilistic {
             high.header.addSample(options.samples == 0 ? .string("regression") : options.meanIsPrimary ? .string("mean") : .integer(1))
         }
-        high.header.finish(high.image, of: low.image, factor: model.scale)
+        high.header.finish(high.image, of: low.image, by: observation, factor: model.scale)
         if options.fillsOffDisk { high.image = high.image.filled() }
         try FITSWriter.write(high.image, header: high.header, extensions: extensions, cube: cube, to: output, overwrite: overwrite)
         return result
@@ -202,7 +203,9 @@ public struct SuperResolutionProduct {
     }
 
     /// `MEAN`, `STD`, `STD_FINE` and `FINE`.
-    private func extensions(_ ensemble: EnsembleImages, _ header: FITSHeader, _ low: Image, _ options: Options) -> [FITSWriter.Extension] {
+    private func extensions(
+        _ ensemble: EnsembleImages, _ header: FITSHeader, _ low: Image, _ observation: LinearObservation, _ options: Options
+    ) -> [FITSWriter.Extension] {
         let fine = """
             finer than \(String(format: "%g", options.fineCutoff)) arcsec: a Butterworth high-pass of order \(options.fineOrder), cut-off \
             \(String(format: "%.5g", ensemble.cutoff)) cycles per pixel
@@ -212,7 +215,7 @@ public struct SuperResolutionProduct {
             header.set("BUNIT", .string(unit))
             header.addSample(.string(name.lowercased()))
             // Statistics of a field; what the input's keywords mean is none of a deviation or of a mask.
-            if isField { header.finish(image, of: low, factor: model.scale) } else { header.removeStatistics() }
+            if isField { header.finish(image, of: low, by: observation, factor: model.scale) } else { header.removeStatistics() }
             header.addComment("\(name): \(comment)")
             return (name, options.fillsOffDisk ? image.filled() : image, header)
         }
