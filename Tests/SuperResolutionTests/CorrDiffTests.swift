@@ -229,6 +229,32 @@ import Testing
         }
     }
 
+    /// From a model with both, mean and spread go on before the rest, unless they get no steps.
+    @Test(arguments: [0, 10]) func goesOnFromAModelWithBoth(regressionSteps: Int) throws {
+        try withTemporaryFolder { folder in
+            let data = try writeData(to: folder)
+            var configuration = try tiny()
+            (configuration.steps, configuration.saveEvery) = (10, 5)
+            configuration.regressionTraining.steps = 10
+            let first = try TrainingExample.run("first", in: folder)
+            #expect(try train(configuration, data, first) == .finished)
+            configuration.regressionTraining.steps = regressionSteps
+            let (whole, parts) = (try TrainingExample.run("whole", in: folder), try TrainingExample.run("parts", in: folder))
+            for run in [whole, parts] { try FileManager.default.copyItem(at: first.model, to: run.start) }
+            #expect(try train(configuration, data, whole) == .finished)
+            if regressionSteps > 0 { #expect(try train(configuration, data, parts, stop: ("mean and spread", 5)) == .interrupted) }
+            #expect(try train(configuration, data, parts, stop: ("rest", 5)) == .interrupted)
+            #expect(try train(configuration, data, parts) == .finished)
+            #expect(try Data(contentsOf: parts.model) == Data(contentsOf: whole.model))
+            #expect(FileManager.default.fileExists(atPath: whole.regression.model.path) == (regressionSteps > 0))
+            let (before, after) = (try Model(reading: first.model), try Model(reading: whole.model))
+            func moved(_ store: KeyPath<Model, ParameterStore>) -> Bool {
+                zip(before[keyPath: store].parameters, after[keyPath: store].parameters).contains { $0.value.values != $1.value.values }
+            }
+            #expect(moved(\.firstStageStore) == (regressionSteps > 0) && moved(\.networkStore))
+        }
+    }
+
     /// The mean is learned: it is nearer to the truth than low resolution repeated.
     @Test func meanIsLearned() throws {
         try withTemporaryFolder { folder in

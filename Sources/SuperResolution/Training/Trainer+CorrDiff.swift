@@ -17,12 +17,20 @@ extension Trainer {
         task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation)
     }
 
+    /// Whether a run goes on with the rest: the model it starts from now has mean and spread as the run trained them.
+    func isInRest(_ folder: RunFolder) -> Bool {
+        model.diffusion != nil && !configuration.isFinetuning && FileManager.default.fileExists(atPath: folder.last.path)
+    }
+
     /// Trains what is not trained yet.
     func run(
         _ folder: RunFolder, _ stage: RegressionStage, _ ranks: Ranks, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
     ) throws -> TrainingOutcome {
         guard task is CorrDiffRegressionTraining else {
             return try runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
+        }
+        if isInRest(folder) {
+            return try Trainer(after: self, regression: model).runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
         }
         var regression = model
         if stage.steps > 0 {

@@ -134,8 +134,8 @@ public struct Trainer {
             return try diffusionTask(configuration, model: model, training: training, validation: validation)
         case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
         case .corrdiff(_, _, let stage):
-            // A model with both goes on with its rest, unless it is fine-tuned, to data that mean and spread have not seen either.
-            if model.diffusion != nil, !configuration.isFinetuning {
+            // Of a model with both, mean and spread may be left as they are.
+            if model.diffusion != nil, stage.steps == 0 {
                 return try diffusionTask(configuration, model: model, training: training, validation: validation)
             }
             return try CorrDiffRegressionTraining(

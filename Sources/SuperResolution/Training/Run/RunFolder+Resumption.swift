@@ -73,7 +73,7 @@ extension Trainer {
     package func remarks(resuming folder: RunFolder, acceptsChanges: Bool = false) throws -> [String] {
         var found: [RunFolder] = []
         let saveEvery = configuration.saveEvery
-        if case .corrdiff(_, _, let stage) = configuration.system, task is CorrDiffRegressionTraining, stage.steps > 0 {
+        if case .corrdiff(_, _, let stage) = configuration.system, stage.steps > 0, task is CorrDiffRegressionTraining, !isInRest(folder) {
             let isOver = FileManager.default.fileExists(atPath: folder.last.path)
             if try folder.regression.hasCheckpoint(saveEvery: saveEvery, isNeeded: isOver) { found.append(folder.regression) }
         } else if FileManager.default.fileExists(atPath: folder.regression.last.path) {
