@@ -1,5 +1,6 @@
 import Foundation
 import Groundwork
+import Synchronization
 import TensorCore
 
 /// A digest of all that a safetensors file holds, in its own metadata: it tells when a bit has changed since the file was written.
@@ -30,20 +31,48 @@ extension SafetensorsFile {
     ///   - what: what the file is, such as "checkpoint".
     ///   - remedy: what can be done without it.
     /// - Throws: `Failure` (`.badData`) if they are not.
-    func verifyDigest(of what: String, remedy: String) throws {
-        guard let expected = metadata[digestKey] else { return }
-        let lines = Parallel.map(names.count) { index in
+    func verifyDigest(of what: String, remedy: String) throws { try VerifiedTensors(self).verify(of: what, remedy: remedy) }
+}
+
+/// Tensors of a file whose digest is computed while they are read, so that its bytes are gone through once.
+final class VerifiedTensors: Sendable {
+    private let file: SafetensorsFile
+    /// What the digest is made of, by the names of the tensors that were read.
+    private let lines = Mutex<[String: String]>([:])
+
+    init(_ file: SafetensorsFile) { self.file = file }
+
+    /// As ``TensorCore/SafetensorsFile/weights(named:remedy:observing:)``, on any thread.
+    func weights(named name: String, remedy: String = SafetensorsFile.weightsRemedy) throws -> Tensor {
+        guard file.hasDigest else { return try file.weights(named: name, remedy: remedy) }
+        var digest = try SHA256()
+        let tensor = try file.weights(named: name, remedy: remedy) { try digest.update($0) }
+        let line = line(of: name, try digest.finish())
+        lines.withLock { $0[name] = line }
+        return tensor
+    }
+
+    /// Makes sure that all of the file is what was written, where it tells; what was not read yet is read for that.
+    /// - Throws: `Failure` (`.badData`) if it is not.
+    func verify(of what: String, remedy: String) throws {
+        guard let expected = file.metadata[digestKey] else { return }
+        let known = lines.withLock { $0 }, others = file.names.filter { known[$0] == nil }
+        let rest = try Parallel.map(others.count) { index in
             Result {
-                let name = names[index]
-                let values = try (bytes(of: name) ?? Data()).withUnsafeBytes { try sha256(of: $0) }
-                return line(name, type(of: name) ?? .float32, shape(of: name) ?? [], values)
+                var digest = try SHA256()
+                try file.readBytes(of: others[index]) { try digest.update($0) }
+                return line(of: others[index], try digest.finish())
             }
-        }
-        let found = try digest(try lines.map { try $0.get() }, metadata.filter { $0.key != digestKey })
+        }.map { try $0.get() }
+        let found = try digest(known.values + rest, file.metadata.filter { $0.key != digestKey })
         guard found == expected else {
             throw Failure(
-                .badData, "the \(what) is damaged", at: url.path, expected: "contents of the digest \(expected)", found: found, remedy: remedy)
+                .badData, "the \(what) is damaged", at: file.url.path, expected: "contents of the digest \(expected)", found: found, remedy: remedy)
         }
+    }
+
+    private func line(of name: String, _ digest: String) -> String {
+        SuperResolution.line(name, file.type(of: name) ?? .float32, file.shape(of: name) ?? [], digest)
     }
 }
 

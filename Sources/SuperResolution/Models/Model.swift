@@ -132,9 +132,16 @@ public final class Model {
             throw Failure(.badData, "the model's description cannot be read", at: url.path, found: error.summary, remedy: Self.remedy)
         }
         try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
-        try file.verifyDigest(of: "model", remedy: Self.remedy)
         self.init(description, in: .unfilled(), .unfilled())
-        for (prefix, store) in stores { try store.load(file, prefix: prefix, unused: PaperUNet.isUnused) }
+        let tensors = VerifiedTensors(file)
+        let loading = Result {
+            for (prefix, store) in stores {
+                try store.load(file, prefix: prefix, unused: PaperUNet.isUnused, weights: { try tensors.weights(named: $0) })
+            }
+        }
+        // Before what is wrong with single tensors, which damage would explain.
+        try tensors.verify(of: "model", remedy: Self.remedy)
+        try loading.get()
     }
 
     /// Whether a file is a model of this program, rather than weights alone.

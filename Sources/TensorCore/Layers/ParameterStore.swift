@@ -158,16 +158,23 @@ public final class ParameterStore {
     ///   - prefix: what the file's names begin with.
     ///   - unused: names (after the prefix) that may stand in the file without a parameter here.
     ///   - named: the file's name (after the prefix) for one of this store; the same by default.
+    ///   - weights: reads a tensor by its name in the file, on any thread; ``SafetensorsFile/weights(named:remedy:observing:)`` by default.
     /// - Throws: `Failure` (`.badData`) that lists every missing, unexpected and mis-shaped name at once, and nothing is then changed; or that names a
-    ///   tensor whose values are not all finite, when others may be set already.
+    ///   tensor whose values are not all finite.
     public func load(
-        _ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }, named: (String) -> String = { $0 }
+        _ file: SafetensorsFile, prefix: String = "", unused: (String) -> Bool = { _ in false }, named: (String) -> String = { $0 },
+        weights: ((String) throws -> Tensor)? = nil
     ) throws {
         try check(file.shapes, at: file.url.path, prefix: prefix, unused: unused, named: named)
-        for (name, entry) in entries {
-            entry.parameter.value = entry.layout.fromDisk(try file.weights(named: prefix + named(name)).reshaped(to: entry.shapeOnDisk))
-        }
-        for (name, buffer) in bufferEntries { buffer.value = try file.weights(named: prefix + named(name)).reshaped(to: buffer.value.shape) }
+        let read = weights ?? { try file.weights(named: $0) }
+        let parameters = entries.elements.map { (name: prefix + named($0.key), entry: $0.value) }
+        let values = try Parallel.map(parameters.count) { index in
+            let (name, entry) = parameters[index]
+            return Result { entry.layout.fromDisk(try read(name).reshaped(to: entry.shapeOnDisk)) }
+        }.map { try $0.get() }
+        let buffers = try bufferEntries.map { ($0.value, try read(prefix + named($0.key)).reshaped(to: $0.value.value.shape)) }
+        for (parameter, value) in zip(parameters, values) { parameter.entry.parameter.value = value }
+        for (buffer, value) in buffers { buffer.value = value }
     }
 
     /// Makes sure that tensors of these names and shapes can be loaded: a file's, as ``load(_:prefix:unused:named:)`` takes it. Further extents

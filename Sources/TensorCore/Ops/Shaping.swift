@@ -31,6 +31,15 @@ extension Tensor {
     /// Dimensions in another order, as NumPy's `transpose`; for layouts on disk. Nothing is recorded.
     package func permuted(_ order: [Int]) -> Tensor {
         precondition(order.sorted() == Array(shape.indices), "permuted: \(order) does not order the dimensions of \(shape)")
+        // Dimensions that stay side by side are moved as one.
+        let runs = order.reduce(into: [[Int]]()) { runs, axis in
+            if let last = runs.last?.last, axis == last + 1 { runs[runs.count - 1].append(axis) } else { runs.append([axis]) }
+        }
+        if runs.count < order.count {
+            let sorted = runs.sorted { $0[0] < $1[0] }
+            let joined = viewed(as: sorted.map { $0.reduce(1) { $0 * shape[$1] } })
+            return joined.permuted(runs.map { run in sorted.firstIndex { $0[0] == run[0] } ?? 0 }).viewed(as: order.map { shape[$0] })
+        }
         let result = Tensor(uninitialized: order.map { shape[$0] })
         guard result.count > 0, let last = order.last else { return self.viewed(as: result.shape) }
         func strides(_ shape: [Int]) -> [Int] {

@@ -33,7 +33,7 @@ public struct SafetensorsFile: Sendable {
     /// The text entries under `__metadata__`.
     public let metadata: [String: String]
     private let entries: [String: Entry]
-    private let data: Data
+    private let file: InputFile
 
     /// The tensors' names in the order of their bytes.
     public let names: [String]
@@ -42,34 +42,33 @@ public struct SafetensorsFile: Sendable {
     /// - Throws: `Failure`: `.missingInput` if there is no such file, `.badData` if it is not a sound safetensors file.
     public init(reading url: URL) throws {
         self.url = url
-        guard FileManager.default.fileExists(atPath: url.path) else { throw Failure(.missingInput, "there is no such file", at: url.path) }
-        do {
-            data = try Data(contentsOf: url, options: .mappedIfSafe)
-        } catch {
-            throw Failure(.badData, "the file cannot be read", at: url.path, found: error.localizedDescription)
-        }
+        let file = try InputFile(url)
         let remedy = "the file is damaged or not safetensors; fetch or write it again"
-        guard data.count >= 10 else {
-            throw Failure(.badData, "not a safetensors file", at: url.path, expected: "at least 10 bytes", found: "\(data.count)", remedy: remedy)
+        guard file.size >= 10 else {
+            throw Failure(.badData, "not a safetensors file", at: url.path, expected: "at least 10 bytes", found: "\(file.size)", remedy: remedy)
         }
-        let length = data.prefix(8).reversed().reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
-        guard length <= UInt64(data.count - 8) else {
+        var length: UInt64 = 0
+        try withUnsafeMutableBytes(of: &length) { try file.read(at: 0, into: $0) }
+        length = UInt64(littleEndian: length)
+        guard length <= UInt64(file.size - 8) else {
             throw Failure(
-                .badData, "not a safetensors file, or cut short", at: url.path, expected: "a header of at most \(data.count - 8) bytes",
+                .badData, "not a safetensors file, or cut short", at: url.path, expected: "a header of at most \(file.size - 8) bytes",
                 found: "a header length of \(length)", remedy: remedy)
         }
         let start = 8 + Int(length)
+        var text = Data(count: Int(length))
+        try text.withUnsafeMutableBytes { try file.read(at: 8, into: $0) }
         // JSON in another encoding than UTF-8 has bytes of 0.
-        guard !data[8..<start].contains(0), let header = try? JSONSerialization.jsonObject(with: data[8..<start]) as? [String: Any] else {
+        guard !text.contains(0), let header = try? JSONSerialization.jsonObject(with: text) as? [String: Any] else {
             throw Failure(.badData, "the safetensors header is not a JSON object", at: url.path, remedy: remedy)
         }
-        if let name = data[8..<start].withUnsafeBytes(repeatedKey) {
+        if let name = text.withUnsafeBytes(repeatedKey) {
             throw Failure(.badData, "a name stands twice in the safetensors header", at: url.path, found: name, remedy: remedy)
         }
         metadata = header["__metadata__"] as? [String: String] ?? [:]
         var entries: [String: Entry] = [:]
         for (name, value) in header where name != "__metadata__" {
-            entries[name] = try Self.entry(value, available: data.count - start, at: "\(url.path), tensor \(name)", remedy: remedy)
+            entries[name] = try Self.entry(value, available: file.size - start, at: "\(url.path), tensor \(name)", remedy: remedy)
         }
         let ordered = entries.sorted {
             ($0.value.range.lowerBound, $0.value.range.upperBound, $0.key) < ($1.value.range.lowerBound, $1.value.range.upperBound, $1.key)
@@ -79,11 +78,12 @@ public struct SafetensorsFile: Sendable {
         }
         // As the format wants it: tensors lie side by side from the first byte to the last.
         let owned = ordered.reduce(0) { $0 + $1.value.range.count }
-        guard owned == data.count - start else {
+        guard owned == file.size - start else {
             throw Failure(
                 .badData, "the file holds bytes that belong to no tensor", at: url.path, expected: "\(owned) bytes after the header",
-                found: "\(data.count - start)", remedy: remedy)
+                found: "\(file.size - start)", remedy: remedy)
         }
+        self.file = file
         self.entries = entries.mapValues { Entry(type: $0.type, shape: $0.shape, range: $0.range.lowerBound + start..<$0.range.upperBound + start) }
         names = ordered.map(\.key)
     }
@@ -122,61 +122,81 @@ public struct SafetensorsFile: Sendable {
     /// The number format on disk; nil if there is no such tensor.
     public func type(of name: String) -> ElementType? { entries[name]?.type }
 
-    /// A tensor's bytes as they lie on disk; nil if there is no such tensor.
-    package func bytes(of name: String) -> Data? { entries[name].map { data[$0.range] } }
+    /// Goes through a tensor's bytes as they lie on disk, piece by piece.
+    /// - Throws: `Failure` (`.badData`) if they cannot be read, and what `observe` throws.
+    package func readBytes(of name: String, _ observe: (UnsafeRawBufferPointer) throws -> Void) throws {
+        guard let entry = entries[name] else { return }
+        try withUnsafeTemporaryAllocation(byteCount: Self.pieceSize, alignment: 64) { buffer in
+            for start in stride(from: 0, to: entry.range.count, by: Self.pieceSize) {
+                let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(Self.pieceSize, entry.range.count - start)])
+                try file.read(at: entry.range.lowerBound + start, into: piece)
+                try observe(UnsafeRawBufferPointer(piece))
+            }
+        }
+    }
+
+    /// What can be done about weights that are not finite.
+    package static let weightsRemedy = "the file is damaged, or its training diverged; fetch it or train it again"
 
     /// A tensor of weights, all of them finite.
-    /// - Parameter remedy: what can be done where one is not.
+    /// - Parameters:
+    ///   - remedy: what can be done where one is not.
+    ///   - observe: is shown the bytes as they lie on disk, piece by piece.
     /// - Throws: `Failure` (`.badData`) if there is none of this name, or if a value is not finite as a 32-bit float.
     package func weights(
-        named name: String, remedy: String = "the file is damaged, or its training diverged; fetch it or train it again"
+        named name: String, remedy: String = SafetensorsFile.weightsRemedy,
+        observing observe: (UnsafeRawBufferPointer) throws -> Void = { _ in }
     ) throws -> Tensor {
-        let tensor = try tensor(named: name)
-        if let index = tensor.firstIndex(exceeding: .greatestFiniteMagnitude) {
+        var flaw: Int?
+        let tensor = try read(name) { bytes, tensor, range in
+            if flaw == nil { flaw = tensor.firstIndex(exceeding: .greatestFiniteMagnitude, in: range) }
+            try observe(bytes)
+        }
+        if let flaw {
             throw Failure(
                 .badData, "the weights are not finite", at: "\(url.path), tensor \(name)", expected: "finite numbers",
-                found: "\(tensor.pointer[index]) at place \(index) of \(tensor.count)",
-                remedy: remedy)
+                found: "\(tensor.pointer[flaw]) at place \(flaw) of \(tensor.count)", remedy: remedy)
         }
         return tensor
     }
 
     /// A tensor, converted to 32-bit floats.
     /// - Throws: `Failure` (`.badData`) if there is none of this name.
-    public func tensor(named name: String) throws -> Tensor {
+    public func tensor(named name: String) throws -> Tensor { try read(name) { _, _, _ in } }
+
+    /// Bytes that are read at a time, few enough for the second-level cache: what is done to them next finds them there.
+    private static let pieceSize = 1 << 18
+
+    /// Reads a tensor piece by piece.
+    /// - Parameter each: is shown a piece's bytes, the tensor as far as it is read, and the places of the piece in it.
+    private func read(_ name: String, _ each: (UnsafeRawBufferPointer, Tensor, Range<Int>) throws -> Void) throws -> Tensor {
         guard let entry = entries[name] else {
             throw Failure(
                 .badData, "the tensor is missing", at: url.path, expected: name, found: "\(names.count) tensors of other names",
                 remedy: "the file is of another kind or damaged; fetch or write it again")
         }
-        let result = Tensor(uninitialized: entry.shape)
-        let count = result.count
-        // The header's length is arbitrary, so the bytes need not be aligned: they are copied before they are read as numbers.
-        func read<Element>(_: Element.Type, _ convert: (UnsafePointer<Element>) -> Void) {
-            let buffer = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(1, count))
-            defer { buffer.deallocate() }
-            _ = data[entry.range].copyBytes(to: buffer)
-            if let base = buffer.baseAddress { convert(base) }
+        let result = Tensor(uninitialized: entry.shape), target = result.pointer, type = entry.type
+        var done = 0
+        func convert<Element: BinaryInteger>(_ piece: UnsafeRawBufferPointer, _: Element.Type) {
+            for (index, value) in piece.assumingMemoryBound(to: Element.self).enumerated() { target[done + index] = Float(value) }
         }
-        func inBlocks(_ convert: (_ start: Int, _ count: Int) -> Void) {
-            Parallel.forEachBlock(of: count, size: elementwiseBlock) { convert($0.lowerBound, $0.count) }
-        }
-        let target = result.pointer
-        let type = entry.type
-        switch type {
-        case .float32:
-            data.withUnsafeBytes { bytes in
-                guard let source = bytes.baseAddress?.advanced(by: entry.range.lowerBound) else { return }
-                inBlocks { memcpy(target + $0, source + $0 * type.size, $1 * type.size) }
+        try readBytes(of: name) { piece in
+            guard let start = piece.baseAddress else { return }
+            let range = done..<done + piece.count / type.size
+            switch type {
+            case .float32: UnsafeMutableRawPointer(target + done).copyMemory(from: start, byteCount: piece.count)
+            case .float16: convert_float16_to_float(range.count, piece.assumingMemoryBound(to: UInt16.self).baseAddress, target + done)
+            case .bfloat16: convert_bfloat16_to_float(range.count, piece.assumingMemoryBound(to: UInt16.self).baseAddress, target + done)
+            case .float64:
+                for (index, value) in piece.assumingMemoryBound(to: Double.self).enumerated() { target[done + index] = Float(value) }
+            case .int64: convert(piece, Int64.self)
+            case .int32: convert(piece, Int32.self)
+            case .int16: convert(piece, Int16.self)
+            case .int8: convert(piece, Int8.self)
+            case .uint8, .boolean: convert(piece, UInt8.self)
             }
-        case .float16: read(UInt16.self) { source in inBlocks { convert_float16_to_float($1, source + $0, target + $0) } }
-        case .bfloat16: read(UInt16.self) { source in inBlocks { convert_bfloat16_to_float($1, source + $0, target + $0) } }
-        case .float64: read(Double.self) { for index in 0..<count { target[index] = Float($0[index]) } }
-        case .int64: read(Int64.self) { for index in 0..<count { target[index] = Float($0[index]) } }
-        case .int32: read(Int32.self) { for index in 0..<count { target[index] = Float($0[index]) } }
-        case .int16: read(Int16.self) { for index in 0..<count { target[index] = Float($0[index]) } }
-        case .int8: read(Int8.self) { for index in 0..<count { target[index] = Float($0[index]) } }
-        case .uint8, .boolean: read(UInt8.self) { for index in 0..<count { target[index] = Float($0[index]) } }
+            try each(piece, result, range)
+            done = range.upperBound
         }
         return result
     }

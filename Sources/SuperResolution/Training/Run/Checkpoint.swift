@@ -72,35 +72,44 @@ struct Checkpoint {
     static func read(
         _ url: URL, store: ParameterStore, averages: ExponentialMovingAverage, optimizers: Optimizers, remedy: String
     ) throws -> Progress {
-        let file = try SafetensorsFile(reading: url)
-        try file.verifyDigest(of: "checkpoint", remedy: remedy)
-        let progress = try progress(in: file, at: url)
-        let steps = progress.optimizerSteps ?? Array(repeating: progress.step, count: optimizers.count)
-        guard steps.count == optimizers.count, steps.allSatisfy({ $0 >= 0 }) else {
-            throw Failure(
-                .badData, "the checkpoint is of another training", at: url.path, expected: "steps of \(optimizers.count) optimisers",
-                found: "\(steps)", remedy: "resume with the configuration the run began with")
-        }
+        let file = try SafetensorsFile(reading: url), verified = VerifiedTensors(file)
         func tensors(_ part: String, _ names: [String], like values: [Tensor]) throws -> [Tensor] {
-            try zip(names, values).map { name, value in
-                let tensor = try file.weights(named: "\(part).\(name)", remedy: remedy)
-                guard tensor.shape == value.shape else {
-                    throw Failure(
-                        .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(part).\(name)", expected: "\(value.shape)",
-                        found: "\(tensor.shape)", remedy: "resume with the configuration the run began with")
+            try Parallel.map(names.count) { index in
+                Result {
+                    let name = "\(part).\(names[index])", expected = values[index].shape
+                    let tensor = try verified.weights(named: name, remedy: remedy)
+                    guard tensor.shape == expected else {
+                        throw Failure(
+                            .badData, "the checkpoint is of another network", at: "\(url.path), tensor \(name)", expected: "\(expected)",
+                            found: "\(tensor.shape)", remedy: "resume with the configuration the run began with")
+                    }
+                    return tensor
                 }
-                return tensor
-            }
+            }.map { try $0.get() }
         }
         func ofParameters(_ part: String) throws -> [Tensor] { try tensors(part, store.names, like: store.parameters.map(\.value)) }
-        let (weights, means, first, second) = (
-            try ofParameters("weight"), try ofParameters("average"), try ofParameters("first_moment"), try ofParameters("second_moment")
-        )
-        let buffers = try tensors("buffer", store.bufferNames, like: store.buffers.map(\.value))
+        func contents() throws -> (Progress, [Tensor], [Tensor], (steps: [Int], first: [Tensor], second: [Tensor]), [Tensor]) {
+            let progress = try Self.progress(in: file, at: url)
+            let steps = progress.optimizerSteps ?? Array(repeating: progress.step, count: optimizers.count)
+            guard steps.count == optimizers.count, steps.allSatisfy({ $0 >= 0 }) else {
+                throw Failure(
+                    .badData, "the checkpoint is of another training", at: url.path, expected: "steps of \(optimizers.count) optimisers",
+                    found: "\(steps)", remedy: "resume with the configuration the run began with")
+            }
+            let state = (steps, try ofParameters("first_moment"), try ofParameters("second_moment"))
+            return (
+                progress, try ofParameters("weight"), try ofParameters("average"), state,
+                try tensors("buffer", store.bufferNames, like: store.buffers.map(\.value))
+            )
+        }
+        let reading = Result { try contents() }
+        // Before what is wrong with single tensors, which damage would explain.
+        try verified.verify(of: "checkpoint", remedy: remedy)
+        let (progress, weights, means, state, buffers) = try reading.get()
         for (parameter, value) in zip(store.parameters, weights) { parameter.value = value }
         for (buffer, value) in zip(store.buffers, buffers) { buffer.value = value }
         averages.averages = means
-        optimizers.state = (steps, first, second)
+        optimizers.state = state
         return progress
     }
 }
