@@ -35,7 +35,8 @@ package final class InputFile: Sendable {
             guard count >= 0 else { throw Self.failure(at: path) }
             guard count > 0 else {
                 throw Failure(
-                    .badData, "the file was cut while it was read", at: path, expected: "\(size) bytes", found: "\(offset + done)", remedy: "try again")
+                    .badData, "the file was cut while it was read", at: path, expected: "\(size) bytes", found: "\(offset + done)",
+                    remedy: "try again")
             }
             done += count
         }

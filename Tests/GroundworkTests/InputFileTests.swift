@@ -40,6 +40,7 @@ import Testing
         try #require(mkfifo(pipe.path, 0o600) == 0)
         defer { try? FileManager.default.removeItem(at: pipe) }
         #expect(try #require(throws: Failure.self) { try InputFile(pipe) }.category == .badData, "and nobody waits for a writer")
-        #expect(try #require(throws: Failure.self) { try InputFile(folder.appendingPathComponent("absent-\(UUID().uuidString)")) }.category == .missingInput)
+        let absent = folder.appendingPathComponent("absent-\(UUID().uuidString)")
+        #expect(try #require(throws: Failure.self) { try InputFile(absent) }.category == .missingInput)
     }
 }

@@ -116,7 +116,8 @@ import Testing
         var header = FITSHeader([
             FITSCard("DATE-OBS", .string("2002/03/31"), comment: "day"), FITSCard("TIME-OBS", .string("17:36:01.41")),
             FITSCard("DATEOBS", .string("28-Jul-2009 17:41:00.00")), FITSCard("DATE_OBS", .string("2002-03-31T17:36:01.413Z")),
-            FITSCard("DATE-BEG", .string("28-Jul-2009")), FITSCard("DATE_TAI", .string("2002.03.31_17:36:30_TAI")), FITSCard("DATE", .string("today")),
+            FITSCard("DATE-BEG", .string("28-Jul-2009")), FITSCard("DATE_TAI", .string("2002.03.31_17:36:30_TAI")),
+            FITSCard("DATE", .string("today")),
             FITSCard("DATE-END", .string("2002-03-31")), FITSCard("DATES", .integer(7)),
         ])
         header.standardizeDates()
