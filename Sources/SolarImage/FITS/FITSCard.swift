@@ -66,11 +66,13 @@ extension FITSCard {
         var cards: [FITSCard] = []
         for record in records.map(ascii) {
             let last = cards.last
-            if record.hasPrefix("CONTINUE"), let last, case .string(let text) = last.value, text.hasSuffix("&"),
-                let rest = quoted(record.dropFirst(8))
+            if record.hasPrefix("CONTINUE"), let last, case .string(var text) = last.value, text.utf8.last == UInt8(ascii: "&"),
+                let rest = Array(record.utf8).withUnsafeBufferPointer({ quoted($0.dropFirst(8)) })
             {
+                text.removeLast()
+                text += rest.text
                 cards[cards.count - 1] = FITSCard(
-                    keyword: last.keyword, value: .string(String(text.dropLast()) + rest.text),
+                    keyword: last.keyword, value: .string(text),
                     comment: [last.comment, rest.comment].filter { !$0.isEmpty }.joined(separator: " "), records: last.records + [record])
             } else {
                 cards.append(card(from: record))
@@ -79,64 +81,86 @@ extension FITSCard {
         return cards
     }
 
+    /// Characters of a record, all of them ASCII. By bytes, since the headers of tens of thousands of files are read at a time.
+    private typealias Characters = Slice<UnsafeBufferPointer<UInt8>>
+
+    private static let blank = UInt8(ascii: " ")
+    private static let equals = UInt8(ascii: "=")
+    private static let quote = UInt8(ascii: "'")
+    private static let slash = UInt8(ascii: "/")
+
+    private static func text(_ characters: Characters) -> String { String(decoding: characters, as: UTF8.self) }
+
+    /// Without blanks around them.
+    private static func trimmed(_ characters: Characters) -> Characters {
+        var inner = characters.drop { $0 == blank }
+        while inner.last == blank { inner.removeLast() }
+        return inner
+    }
+
     private static func card(from record: String) -> FITSCard {
-        let name = String(record.prefix(8)).trimmingCharacters(in: .whitespaces)
-        if record.dropFirst(8).hasPrefix("="), !["COMMENT", "HISTORY", ""].contains(name) {
-            let (value, comment, isStandardValue) = parse(record.dropFirst(9))
-            let records = isStandardValue ? [record] : format(name, value, comment)
-            return FITSCard(keyword: name, value: value, comment: comment, records: records)
+        var record = record
+        return record.withUTF8 { bytes in
+            let all = bytes[...], name = text(trimmed(all.prefix(8))), rest = all.dropFirst(8)
+            if rest.first == equals, !["COMMENT", "HISTORY", ""].contains(name) {
+                let (value, comment, isStandardValue) = parse(rest.dropFirst())
+                let records = isStandardValue ? [text(all)] : format(name, value, comment)
+                return FITSCard(keyword: name, value: value, comment: comment, records: records)
+            }
+            if name == "HIERARCH", let place = all.firstIndex(of: equals) {
+                let (value, comment, _) = parse(all[(place + 1)...])
+                return FITSCard(keyword: text(trimmed(all[..<place])), value: value, comment: comment, records: [text(all)])
+            }
+            return FITSCard(keyword: name, value: .undefined, comment: text(rest), records: [text(all)])
         }
-        if name == "HIERARCH", let equals = record.firstIndex(of: "=") {
-            let (value, comment, _) = parse(record[record.index(after: equals)...])
-            return FITSCard(keyword: record[..<equals].trimmingCharacters(in: .whitespaces), value: value, comment: comment, records: [record])
-        }
-        return FITSCard(keyword: name, value: .undefined, comment: String(record.dropFirst(8)), records: [record])
     }
 
     /// The value and the comment in the columns after `=`, and whether they stand there as the standard wants it: not so a word without quotes or a
     /// small `e` in a number, which are written again in their proper form.
-    private static func parse(_ field: Substring) -> (Value, String, isStandard: Bool) {
+    private static func parse(_ field: Characters) -> (Value, String, isStandard: Bool) {
         if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
-        let whole = field.trimmingCharacters(in: .whitespaces)
+        let whole = trimmed(field)
         // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.
-        let slash = whole.indices.first { index in
-            whole[index] == "/" && (index == whole.startIndex || whole[..<index].last == " " || scalar(String(whole[..<index])) != nil)
+        let end = whole.indices.first { index in
+            whole[index] == slash && (index == whole.startIndex || whole[index - 1] == blank || scalar(whole[..<index]) != nil)
         }
-        let token = whole[..<(slash ?? whole.endIndex)].trimmingCharacters(in: .whitespaces)
-        let comment = slash.map { whole[whole.index(after: $0)...].trimmingCharacters(in: .whitespaces) } ?? ""
+        let token = trimmed(whole[..<(end ?? whole.endIndex)])
+        let comment = end.map { text(trimmed(whole[($0 + 1)...])) } ?? ""
         guard !token.isEmpty else { return (.undefined, comment, true) }
-        guard let value = scalar(token) else { return (.string(token), comment, false) }
-        return (value, comment, token == token.uppercased())
+        guard let value = scalar(token) else { return (.string(text(token)), comment, false) }
+        return (value, comment, !token.contains { (97...122).contains($0) })
     }
 
     /// The text between single quotes (`''` stands for one), without trailing blanks, and the comment after it; nil without an opening quote.
-    private static func quoted(_ field: Substring) -> (text: String, comment: String)? {
-        let field = field.drop { $0 == " " }
-        guard field.first == "'" else { return nil }
-        var text = ""
-        var rest = field.dropFirst()
+    private static func quoted(_ field: Characters) -> (text: String, comment: String)? {
+        var rest = field.drop { $0 == blank }
+        guard rest.popFirst() == quote else { return nil }
+        var characters: [UInt8] = []
         while let character = rest.popFirst() {
-            if character == "'" {
-                guard rest.first == "'" else { break }
+            if character == quote {
+                guard rest.first == quote else { break }
                 rest.removeFirst()
             }
-            text.append(character)
+            characters.append(character)
         }
-        while text.last == " " { text.removeLast() }
-        rest = rest.drop { $0 == " " }
-        return (text, rest.first == "/" ? rest.dropFirst().trimmingCharacters(in: .whitespaces) : "")
+        while characters.last == blank { characters.removeLast() }
+        rest = rest.drop { $0 == blank }
+        return (String(decoding: characters, as: UTF8.self), rest.first == slash ? text(trimmed(rest.dropFirst())) : "")
     }
 
-    private static func scalar(_ token: String) -> Value? {
-        if token == "T" || token == "F" { return .logical(token == "T") }
-        if let integer = Int(token) { return .integer(integer) }
-        return number(token).map(Value.real)
+    private static func scalar(_ token: Characters) -> Value? {
+        if token.count == 1, token.first == UInt8(ascii: "T") || token.first == UInt8(ascii: "F") {
+            return .logical(token.first == UInt8(ascii: "T"))
+        }
+        let text = text(token)
+        if let integer = Int(text) { return .integer(integer) }
+        return number(text).map(Value.real)
     }
 
     /// A decimal number as Fortran and C write it; nil for anything else, `nan` and `inf` included.
     static func number(_ text: String) -> Double? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) || "+-.eEdD".utf8.contains($0) }) else { return nil }
-        let number = Double(text.replacing("D", with: "E").replacing("d", with: "e"))
+        let number = Double(text.utf8.contains { $0 | 32 == UInt8(ascii: "d") } ? text.replacing("D", with: "E").replacing("d", with: "e") : text)
         return number.flatMap { $0.isFinite ? $0 : nil }
     }
 }
@@ -193,7 +217,10 @@ extension FITSCard {
 
     /// Headers are printable ASCII; any other character becomes a question mark, trailing blanks go.
     private static func ascii(_ text: String) -> String {
-        var bytes = text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }
+        let isClean = text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        if isClean, text.utf8.last != 0x20 { return text }
+        var bytes =
+            isClean ? Array(text.utf8) : text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }
         while bytes.last == 0x20 { bytes.removeLast() }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -14,6 +14,8 @@ public struct FITSHeader: Sendable, Equatable {
     /// A string without surrounding blanks. Nil if the keyword is absent or holds no string or an empty one.
     public func string(_ keyword: String) -> String? {
         guard case .string(let text)? = card(keyword)?.value else { return nil }
+        // Most have none, and trimming costs more than all else.
+        if let first = text.utf8.first, let last = text.utf8.last, (0x21...0x7E).contains(first), (0x21...0x7E).contains(last) { return text }
         let trimmed = text.trimmingCharacters(in: .whitespaces)
         return trimmed.isEmpty ? nil : trimmed
     }
