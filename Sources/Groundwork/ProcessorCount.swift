@@ -36,30 +36,16 @@ public enum ProcessorCount {
     ///
     /// - Parameter read: gives a file's text, nil if there is none.
     package static func quota(_ read: (String) -> String?) -> Int? {
-        guard let groups = read("/proc/self/cgroup") else { return nil }
-        var quotas: [Double] = []
-        for line in groups.split(separator: "\n") {
-            // "0::/user.slice" in version 2, "4:cpu,cpuacct:/job" in version 1
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-            guard fields.count == 3 else { continue }
-            let isUnified = fields[1].isEmpty
-            guard isUnified || fields[1].split(separator: ",").contains("cpu") else { continue }
-            let root = isUnified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/cpu"
-            var path = fields[2]
-            // A container may see its own group as the root though the path tells the host's: every level is asked for, and the root at last.
-            while true {
-                let folder = root + (path == "/" ? "" : path)
-                if isUnified {
-                    let words = read(folder + "/cpu.max")?.split(whereSeparator: \.isWhitespace).map(String.init) ?? []
-                    if words.count == 2, let time = Double(words[0]), let period = Double(words[1]), period > 0 { quotas.append(time / period) }
-                } else if let time = number(read(folder + "/cpu.cfs_quota_us")), let period = number(read(folder + "/cpu.cfs_period_us")), time > 0,
-                    period > 0
-                {
-                    quotas.append(time / period)
-                }
-                guard path.count > 1, let slash = path.lastIndex(of: "/") else { break }
-                path = slash == path.startIndex ? "/" : String(path[..<slash])
+        let quotas = ControlGroup.limits(of: "cpu", read) { folder, isUnified -> Double? in
+            if isUnified {
+                let words = read(folder + "/cpu.max")?.split(whereSeparator: \.isWhitespace).map(String.init) ?? []
+                guard words.count == 2, let time = Double(words[0]), let period = Double(words[1]), period > 0 else { return nil }
+                return time / period
             }
+            guard let time = number(read(folder + "/cpu.cfs_quota_us")), let period = number(read(folder + "/cpu.cfs_period_us")), time > 0,
+                period > 0
+            else { return nil }
+            return time / period
         }
         return quotas.min().map { max(1, Int(min($0, 1e6))) }
     }

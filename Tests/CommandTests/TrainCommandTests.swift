@@ -33,10 +33,11 @@ import Testing
     }
 
     /// Lines of the log without what depends on the clock.
-    private func metrics(_ folder: URL) throws -> [[String: Double]] {
+    private func metrics(_ folder: URL, keepingClock: Bool = false) throws -> [[String: Double]] {
         try String(contentsOf: run(folder).metrics, encoding: .utf8).split(separator: "\n")
             .map {
-                try JSONDecoder().decode([String: Double].self, from: Data($0.utf8)).filter { !["seconds", "crops_per_second"].contains($0.key) }
+                try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
+                    .filter { keepingClock || !["seconds", "crops_per_second", "data_wait"].contains($0.key) }
             }
     }
 
@@ -88,6 +89,19 @@ import Testing
             let resumed = try sr(["train", try TinyModels.shared.get().maps.path, "--output", output.path, "--resume", "--quiet", "--threads", "1"])
             #expect(resumed.status == 0, "\(resumed)")
             try expectSameAsWhole(output)
+        }
+    }
+
+    /// With no map kept in memory every crop is read from its file.
+    @Test func memoryDoesNotChangeABit() throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let result = try sr(try arguments(output, "--memory", "0B"))
+            #expect(result.status == 0 && result.errors.contains("% of the time spent waiting for data"), "\(result)")
+            try expectSameAsWhole(output)
+            for line in try metrics(output, keepingClock: true) where line["loss"] != nil {
+                #expect(line["data_wait"].map { (0...1).contains($0) } == true, "\(line)")
+            }
         }
     }
 

@@ -18,7 +18,8 @@ import Testing
     /// The lines of the log, without what depends on the clock.
     private func lines(_ run: RunFolder) throws -> [[String: Double]] {
         try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n").map {
-            try JSONDecoder().decode([String: Double].self, from: Data($0.utf8)).filter { $0.key != "seconds" && $0.key != "crops_per_second" }
+            try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
+                .filter { !["seconds", "crops_per_second", "data_wait"].contains($0.key) }
         }
     }
 

@@ -22,6 +22,7 @@ package final class AutoencoderTraining: TrainingTask {
     private let companions: Companions
     private let perceptualDistance: PerceptualDistance?
     private let fixedCrops: [MagnetogramCollection.Crop]
+    private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
     package let store: ParameterStore
@@ -42,16 +43,23 @@ package final class AutoencoderTraining: TrainingTask {
         store = ParameterStore(joining: [("", model.firstStageStore), ("", own)])
         perceptualDistance = weights.perceptual > 0 ? try PerceptualDistance.bundled() : nil
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, Self.batchName, fixed: fixedCrops, scale: nil)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
     }
 
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
+    private static let batchName = "autoencoder batch"
+
+    package func prepare(_ batches: some Collection<Int>) { stream.prepare(batches.prefix(batchesAhead)) }
+
+    package var secondsWaited: Double { stream.secondsWaited }
+
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
-        let crops = collection.batch(configuration, fixed: fixedCrops, &random)
-        let (field, known) = try collection.maskedFields(crops)
+        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
+        _ = collection.batch(configuration, fixed: fixedCrops, &random)
+        let sample = CropSample(joining: try stream(batch)), (field, known) = (sample.field, sample.known)
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)

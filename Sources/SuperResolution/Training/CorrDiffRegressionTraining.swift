@@ -15,6 +15,7 @@ package final class CorrDiffRegressionTraining: TrainingTask {
     private let corrdiff: CorrDiff
     private let folds: [Int]?
     private let fixedCrops: [MagnetogramCollection.Crop]
+    private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
     package var store: ParameterStore { model.firstStageStore }
@@ -31,13 +32,21 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         collection = training
         folds = training.folds(corrdiff.configuration.folds)
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, Self.batchName, fixed: fixedCrops, scale: CorrDiff.transform.side)
         self.validation = validation.map { ($0, $0.fixedCrops(64, size: configuration.cropSize, seed: 0)) }
     }
 
+    private static let batchName = "mean and spread batch"
+
+    package func prepare(_ batches: some Collection<Int>) { stream.prepare(batches.prefix(batchesAhead)) }
+
+    package var secondsWaited: Double { stream.secondsWaited }
+
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        var random = Random(seed: configuration.seed, name: "mean and spread batch \(batch)")
+        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
         let crops = collection.batch(configuration, fixed: fixedCrops, &random)
-        let sample = try CorrDiffSample(crops, of: collection, corrdiff)
+        let sample = CorrDiffSample(
+            CropSample(joining: try stream(batch)), areMaps: crops.map { collection.entries[$0.file].isMap }, corrdiff)
         var (means, about) = (Self.huber(sample.estimate.mean - sample.target).mean(weightedBy: sample.known), sample.estimate.mean.detached)
         let parts = ["mean": Double(means.item)]
         if let folds {

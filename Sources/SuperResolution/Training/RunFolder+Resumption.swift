@@ -73,7 +73,7 @@ extension Trainer {
         guard !found.isEmpty else { return ["\(folder.last.path): the run ended before its first checkpoint; training starts from step 0"] }
         return try found.flatMap { folder -> [String] in
             let (hasDigest, data) = try Checkpoint.origin(of: folder.last)
-            try data?.check(files, at: folder.last.path)
+            try data?.check(training: training, validation: validation, at: folder.last.path)
             return [
                 hasDigest ? nil : "\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed",
                 data == nil ? "\(folder.last.path): the checkpoint does not tell the data of the run; they are taken to be these" : nil,

@@ -7,14 +7,14 @@ extension Trainer {
     /// Training of the rest after mean and spread.
     private init(after first: Trainer, regression: Model) throws {
         (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
-        (base, files) = (first.base, first.files)
+        (base, cache) = (first.base, first.cache)
         if first.model.diffusion == nil {
             model = try DiffusionTraining.model(configuration, regression: regression, training: training)
         } else {
             model = first.model
             model.firstStageStore.copyValues(of: regression.firstStageStore)
         }
-        task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation)
+        task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation, cache: cache)
     }
 
     /// Trains what is not trained yet.
@@ -25,7 +25,7 @@ extension Trainer {
         var regression = model
         if stage.steps > 0 {
             try folder.regression.create()
-            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression, data: files)
+            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression, data: { files })
             let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
             guard outcome != .interrupted else { return outcome }
             regression = try Model(reading: folder.regression.model)
@@ -40,7 +40,7 @@ extension Trainer {
     private func runRest(
         _ folder: RunFolder, after stage: RegressionStage, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
     ) throws -> TrainingOutcome {
-        let loop = TrainingLoop(configuration.afterRegressionStage(stage), task: task, folder: folder, data: files)
+        let loop = TrainingLoop(configuration.afterRegressionStage(stage), task: task, folder: folder, data: { files })
         let outcome = try loop.run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
         guard outcome != .interrupted, let validation else { return outcome }
         let model = try Model(reading: folder.model)

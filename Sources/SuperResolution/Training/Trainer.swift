@@ -12,8 +12,8 @@ public struct Trainer {
     let base: String?
     let training: MagnetogramCollection
     let validation: MagnetogramCollection?
-    /// Those of both.
-    let files: TrainingFiles
+    /// What keeps latents for other runs.
+    let cache: LatentCache?
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     let startsAnew: Bool
@@ -24,13 +24,20 @@ public struct Trainer {
     ///   - data: a prepared folder with `train` and `validation` in it, or a folder of FITS files, of which whole regions are kept for validation.
     ///   - autoencoder: for latent diffusion; nil for the bundled one.
     ///   - start: a model to go on from, or weights of its network alone under the names that PyTorch gives them.
+    ///   - memory: of the magnetograms that are kept in it; a quarter of what the process may use unless told otherwise.
+    ///   - latents: a folder for the latents of crops, and how much of it they may take; nil to keep none.
     /// - Throws: `Failure`: `.missingInput`, `.badData`, `.usage`.
-    public init(_ configuration: TrainingConfiguration, data: URL, autoencoder: URL? = nil, start: URL? = nil, logger: Logger) throws {
+    public init(
+        _ configuration: TrainingConfiguration, data: URL, autoencoder: URL? = nil, start: URL? = nil, memory: MemorySize? = nil,
+        latents: (folder: URL, limit: MemorySize)? = nil, logger: Logger
+    ) throws {
         var configuration = configuration
         if configuration.overfit > 0 { configuration.validateEvery = 0 }
-        let (training, validation) = try Self.collections(data, wantsValidation: configuration.validateEvery > 0, logger: logger)
+        var (training, validation) = try Self.collections(
+            data, wantsValidation: configuration.validateEvery > 0, store: MagnetogramStore(memory: memory, logger: logger), logger: logger)
         if let simulate = configuration.simulate {
-            for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
+            training = try training.simulating(simulate, at: data)
+            validation = try validation?.simulating(simulate, at: data)
         }
         // What stands beside a crop is no plain block mean.
         if training.entries.contains(where: { $0.pairScale != nil }) { configuration.system.setMeansUnknown() }
@@ -46,9 +53,9 @@ public struct Trainer {
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
-        task = try Self.task(configuration, model: model, training: training, validation: validation)
+        cache = try latents.map { try LatentCache(folder: $0.folder, limit: $0.limit, logger: logger) }
+        task = try Self.task(configuration, model: model, training: training, validation: validation, cache: cache)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
-        files = TrainingFiles(training: training, validation: validation)
         base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
@@ -126,44 +133,45 @@ public struct Trainer {
     }
 
     private static func task(
-        _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
+        _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?,
+        cache: LatentCache?
     ) throws -> any TrainingTask {
         switch configuration.system {
         case .autoencoder: return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
         case .latentDiffusion, .pixelDiffusion:
-            return try diffusionTask(configuration, model: model, training: training, validation: validation)
+            return try diffusionTask(configuration, model: model, training: training, validation: validation, cache: cache)
         case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
         case .corrdiff(_, _, let stage):
             // A model with both goes on with its rest, unless it is fine-tuned, to data that mean and spread have not seen either.
             if model.diffusion != nil, !configuration.isFinetuning {
-                return try diffusionTask(configuration, model: model, training: training, validation: validation)
+                return try diffusionTask(configuration, model: model, training: training, validation: validation, cache: cache)
             }
             return try CorrDiffRegressionTraining(
                 configuration.ofRegressionStage(stage), model: model, training: training, validation: validation)
         }
     }
 
-    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:)``.
+    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:cache:)``.
     static func diffusionTask(
         _ configuration: TrainingConfiguration, model: Model, base: String? = nil, training: MagnetogramCollection,
-        validation: MagnetogramCollection?
+        validation: MagnetogramCollection?, cache: LatentCache?
     ) throws -> DiffusionTraining {
         let store = try configuration.system.diffusion?.adaptation.map { try model.adapt($0, seed: configuration.seed) }
-        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation)
+        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation, cache: cache)
     }
 
     private static func collections(
-        _ data: URL, wantsValidation: Bool, logger: Logger
+        _ data: URL, wantsValidation: Bool, store: MagnetogramStore, logger: Logger
     ) throws -> (MagnetogramCollection, MagnetogramCollection?) {
         let (training, validation) = (data.appendingPathComponent("train"), data.appendingPathComponent("validation"))
         guard FileManager.default.fileExists(atPath: training.path) else {
-            let all = try MagnetogramCollection(folder: data, logger: logger)
+            let all = try MagnetogramCollection(folder: data, store: store, logger: logger)
             return wantsValidation ? all.splitByRegion() : (all, nil)
         }
         let hasValidation = wantsValidation && (try? fitsFiles(in: validation).isEmpty) == false
         return (
-            try MagnetogramCollection(folder: training, logger: logger),
-            hasValidation ? try MagnetogramCollection(folder: validation, logger: logger) : nil
+            try MagnetogramCollection(folder: training, store: store, logger: logger),
+            hasValidation ? try MagnetogramCollection(folder: validation, store: store, logger: logger) : nil
         )
     }
 
@@ -172,6 +180,9 @@ public struct Trainer {
     package func keepStart(in folder: RunFolder) throws {
         if !startsAnew { try model.write(to: folder.start) }
     }
+
+    /// What is trained on, as far as it is known by now.
+    var files: TrainingFiles { TrainingFiles(training: training, validation: validation) }
 
     /// Of what is diffused; nil for a model that does not diffuse.
     package var statistics: LatentStatistics? { model.diffusion?.description.statistics }
@@ -184,7 +195,7 @@ public struct Trainer {
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
     package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
         if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
-        return try TrainingLoop(configuration, task: task, folder: folder, data: files).run(report: report, shouldStop: shouldStop)
+        return try TrainingLoop(configuration, task: task, folder: folder, data: { files }).run(report: report, shouldStop: shouldStop)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

@@ -16,6 +16,8 @@ public struct TrainingProgress: Sendable {
     public let secondsLeft: Double
     /// The last validation's loss.
     public let validationLoss: Double?
+    /// The share of the time since the start that was spent waiting for crops.
+    public let dataWait: Double
 
     /// The same of a part of a model.
     func named(_ part: String) -> TrainingProgress {
@@ -41,16 +43,16 @@ package struct TrainingLoop {
     private let configuration: TrainingConfiguration
     private let task: any TrainingTask
     private let folder: RunFolder
-    private let data: TrainingFiles?
+    private let data: () -> TrainingFiles?
     /// Steps between lines of the log.
     private let logEvery = 20
 
     package init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder) {
-        self.init(configuration, task: task, folder: folder, data: nil)
+        self.init(configuration, task: task, folder: folder) { nil }
     }
 
-    /// - Parameter data: what the task trains on, to be noted in checkpoints.
-    init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, data: TrainingFiles?) {
+    /// - Parameter data: what the task trains on as far as it is known, to be noted in checkpoints.
+    init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, data: @escaping () -> TrainingFiles?) {
         (self.configuration, self.task, self.folder, self.data) = (configuration, task, folder, data)
     }
 
@@ -82,10 +84,14 @@ package struct TrainingLoop {
         var sums = progress.sums ?? TrainingSums()
         var validationLoss = log.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
         func elapsed() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+        let waitedBefore = task.secondsWaited
+        /// Since the last line of the log.
+        var (lineStart, lineWaited) = (0.0, 0.0)
+        func waited() -> Double { task.secondsWaited - waitedBefore }
         func save() throws {
             progress.seconds = secondsBefore + elapsed()
             progress.sums = sums
-            try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, data: data, to: folder.last)
+            try Checkpoint.write(progress, store: store, averages: averages, optimizer: optimizer, data: data(), to: folder.last)
         }
 
         func validate() throws {
@@ -105,7 +111,7 @@ package struct TrainingLoop {
         var outcome = TrainingOutcome.finished
         while progress.step < steps {
             optimizer.learningRate = learningRate(step: progress.step, of: steps)
-            let (loss, gradientNorm) = try step(progress.step, parameters, optimizer, averages, &sums)
+            let (loss, gradientNorm) = try step(progress.step, of: steps, parameters, optimizer, averages, &sums)
             progress.step += 1
             sums.add(loss: loss, gradientNorm: gradientNorm)
 
@@ -117,6 +123,8 @@ package struct TrainingLoop {
                 line["learning_rate"] = Double(optimizer.learningRate)
                 line["crops_per_second"] = rate
                 line["seconds"] = secondsBefore + elapsed()
+                line["data_wait"] = (waited() - lineWaited) / max(1e-9, elapsed() - lineStart)
+                (lineStart, lineWaited) = (elapsed(), waited())
                 try log.append(line)
             }
             if configuration.validateEvery > 0, progress.step % configuration.validateEvery == 0 || isLast {
@@ -127,7 +135,7 @@ package struct TrainingLoop {
                 TrainingProgress(
                     step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
                     secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate,
-                    validationLoss: validationLoss))
+                    validationLoss: validationLoss, dataWait: waited() / max(1e-9, elapsed())))
             if progress.step % logEvery == 0 { sums = TrainingSums() }
             if progress.step % configuration.saveEvery == 0 || isLast {
                 try save()
@@ -161,14 +169,16 @@ package struct TrainingLoop {
 
     /// One optimiser step over the accumulated batches.
     private func step(
-        _ step: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ averages: ExponentialMovingAverage, _ sums: inout TrainingSums
+        _ step: Int, of steps: Int, _ parameters: [Parameter], _ optimizer: AdamW, _ averages: ExponentialMovingAverage, _ sums: inout TrainingSums
     ) throws -> (loss: Double, gradientNorm: Double) {
         var gradients = GradientStore()
         var total = 0.0
         for part in 0..<configuration.accumulate {
+            let batch = step * configuration.accumulate + part
+            task.prepare(batch..<steps * configuration.accumulate)
             var parts: [String: Double] = [:]
             let (value, gradient) = try valueWithGradient(at: parameters) {
-                let (loss, named) = try task.loss(batch: step * configuration.accumulate + part)
+                let (loss, named) = try task.loss(batch: batch)
                 parts = named
                 return configuration.accumulate == 1 ? loss : loss / Float(configuration.accumulate)
             }

@@ -12,6 +12,12 @@ package protocol TrainingTask: AnyObject {
     /// Magnetograms trained on.
     var imageCount: Int { get }
 
+    /// Announces the batches whose losses will be asked for from now on, in that order, so that their crops can be made ready.
+    func prepare(_ batches: some Collection<Int>)
+
+    /// Seconds that losses have waited for their crops.
+    var secondsWaited: Double { get }
+
     /// The loss of a batch, recorded, and its parts by name for the log.
     /// - Parameter batch: counts batches from 0; steps times accumulated batches.
     func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double])
@@ -31,5 +37,9 @@ package protocol TrainingTask: AnyObject {
 }
 
 extension TrainingTask {
+    package func prepare(_ batches: some Collection<Int>) {}
+
+    package var secondsWaited: Double { 0 }
+
     package func writeAdapter(values: [Tensor], training: TrainingSummary, to url: URL) throws {}
 }
