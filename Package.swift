@@ -7,6 +7,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "SuperResolution", targets: ["SuperResolution"]),
+        // Tensors stand in the interface of SuperResolution.
+        .library(name: "TensorCore", targets: ["TensorCore"]),
         .executable(name: "sr", targets: ["sr"]),
     ],
     dependencies: [
@@ -45,6 +47,7 @@ let package = Package(
         .executableTarget(
             name: "sr-benchmark",
             dependencies: ["Groundwork", "TensorCore", "SuperResolution", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(name: "sr-fuzz", dependencies: ["Groundwork", "SolarImage", "SuperResolution"]),
         .testTarget(name: "GroundworkTests", dependencies: ["Groundwork"]),
         .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "VectorKernels", "Groundwork"]),
         .target(name: "SyntheticSun", dependencies: ["Groundwork", "CFITSIO"], path: "Tests/SyntheticSun"),
@@ -57,3 +60,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17
 )
+
+// The lower half with its tests alone, which is what Scripts/check-sanitizers builds.
+if Context.environment["SR_LOWER_HALF"] != nil {
+    let names: Set = [
+        "COpenBLAS", "CFITSIO", "CZlib", "CWCS", "CFFTW", "CCairo", "Groundwork", "VectorKernels", "TensorCore", "SolarImage", "SyntheticSun",
+        "GroundworkTests", "TensorCoreTests", "SolarImageTests",
+    ]
+    package.targets.removeAll { !names.contains($0.name) }
+    package.products = []
+}

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Time sr-benchmark against PyTorch, and OpenVINO where it is installed, on the same networks and sizes in one run, and print the ratios.
+"""Time sr-benchmark against PyTorch, and OpenVINO and oneDNN where they are installed, on the same networks and sizes in one run, and print the ratios.
 
     swift build -c release --product sr-benchmark
     python Scripts/compare-pytorch.py [--threads 2] [--rounds 3] [--reps 5] [--filter NAME]
 
 Each work runs in a process of its own, one after the other, so that memory peaks are its own and nothing else runs beside it. A round runs both sides,
 so that a disturbance that lasts strikes both; printed is the median ratio of all rounds with its range, and the times of that round. Needs torch;
-openvino is optional. Only ratios carry over to other machines. The environment is left as it is, but for variables that limit a library's instructions
+openvino (of PyPI, for the U-Net) and oneDNN (libdnnl-dev of Debian and a C++ compiler, for convolutions) are optional. Only ratios carry over to other machines. The environment is left as it is, but for variables that limit a library's instructions
 (OPENBLAS_CORETYPE and the like): where one is set, as no user's machine has it, the script says so and stops.
 """
 
@@ -15,9 +15,11 @@ import importlib.util
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -122,8 +124,20 @@ def measure_here(library, name, variant, threads, repetitions):
     return {"seconds_median": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
 
 
-def in_process(command):
-    result = subprocess.run(command, capture_output=True, text=True)
+def onednn_program(folder):
+    """Debian's oneDNN behind a small program; None where there is no such library or compiler. It is told which algorithm to use, and tells which
+    implementation that came to (`jit_wino_4x3`, say)."""
+    compiler = shutil.which("c++")
+    if compiler is None:
+        return None
+    program = Path(folder) / "onednn-convolution"
+    source = ROOT / "Scripts" / "onednn-convolution.cpp"
+    result = subprocess.run([compiler, "-O2", "-std=c++17", source, "-o", program, "-ldnnl"], capture_output=True, text=True)
+    return program if result.returncode == 0 else None
+
+
+def in_process(command, **variables):
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=os.environ | variables)
     if result.returncode != 0:
         print(f"  failed: {' '.join(map(str, command))}: {result.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
@@ -162,7 +176,13 @@ def main():
     def ours(name, threads=arguments.threads):
         return in_process([arguments.benchmark, "--filter", name, "--json", "--reps", str(arguments.reps), "--threads", str(threads)])
 
+    folder = tempfile.TemporaryDirectory()
+    onednn = onednn_program(folder.name)
+
     def theirs(library, name, variant):
+        if library == "onednn":
+            size, channels = name.split("-")[1:]
+            return in_process([onednn, size, channels, arguments.reps, variant], OMP_NUM_THREADS=str(arguments.threads))
         return in_process(
             [sys.executable, __file__, "--threads", str(arguments.threads), "--reps", str(arguments.reps), "--measure", library, name, variant]
         )
@@ -187,6 +207,8 @@ def main():
         others = [("torch", variant) for variant in variants]
         if name == "unet-forward" and importlib.util.find_spec("openvino"):
             others += [("openvino", "float32"), ("openvino", "bf16")]
+        if name.startswith("conv3x3") and onednn:
+            others += [("onednn", "winograd"), ("onednn", "direct")]
         for library, variant in others:
             pair, ratios = rounds(lambda: ours(name), lambda: theirs(library, name, variant), "seconds_median")
             if pair:
@@ -194,7 +216,7 @@ def main():
                 print(
                     f"{name:<18} {library + ' ' + variant:<27} {own['seconds_median']:8.4f} {other['seconds_median']:8.4f} "
                     f"{own['seconds_median'] / other['seconds_median']:6.2f} {ratios[0]:5.2f} to {ratios[-1]:4.2f} "
-                    f"{own['peak_bytes'] / 2**20:7.0f} {other['peak_bytes'] / 2**20:9.0f}",
+                    f"{own['peak_bytes'] / 2**20:7.0f} {other['peak_bytes'] / 2**20:9.0f} {other.get('implementation', '')}",
                     flush=True,
                 )
     if arguments.filter in "conv3x3-16-512 conv3x3-16-1024" and arguments.threads > 1:

@@ -1254,6 +1254,65 @@ def published_unet():
     return module
 
 
+NON_FINITE = {
+    "relu": lambda x: F.relu(x),
+    "leaky-relu": lambda x: F.leaky_relu(x, 0.2),
+    "silu": lambda x: F.silu(x),
+    "gelu": lambda x: F.gelu(x),
+    "absolute": lambda x: x.abs(),
+    "clamped": lambda x: x.clamp(-0.75, 1.25),
+    "squared": lambda x: x.square(),
+    "hyperbolic-sine": lambda x: x.sinh(),
+    "inverse-hyperbolic-sine": lambda x: x.asinh(),
+    "logarithm": lambda x: x.log(),
+    "affine": lambda x: x * 2 + 1,
+    "negated": lambda x: -x,
+    "multiplied": lambda x: x * torch.tensor([0.0, 1.0, -1.0, 2.0]),
+    "divided": lambda x: torch.tensor([0.0, 1.0, -1.0, 2.0]) / x,
+    "sum": lambda x: x.sum(),
+    "mean-of-channels": lambda x: x.mean(dim=(1, 2)),
+    "max-pool": lambda x: nhwc(F.max_pool2d(nchw(x), 2, 2)),
+    "max-pool-3": lambda x: nhwc(F.max_pool2d(nchw(x), 3, 1)),
+    "upsample-nearest": lambda x: nhwc(F.interpolate(nchw(x), scale_factor=2, mode="nearest")),
+    "upsample-bilinear": lambda x: nhwc(F.interpolate(nchw(x), scale_factor=2, mode="bilinear", align_corners=False)),
+    "resize-bicubic": lambda x: nhwc(F.interpolate(nchw(x), size=(9, 11), mode="bicubic", align_corners=False)),
+    "resize-bicubic-antialiased": lambda x: nhwc(F.interpolate(nchw(x), size=(4, 3), mode="bicubic", align_corners=False, antialias=True)),
+    "pixel-unshuffle": lambda x: nhwc(F.pixel_unshuffle(nchw(x), 2)),
+    "group-norm": lambda x: nhwc(F.group_norm(nchw(x), 2)),
+    "batch-norm": lambda x: nhwc(F.batch_norm(nchw(x), None, None, training=True)),
+    "batch-norm-inference": lambda x: nhwc(F.batch_norm(nchw(x), torch.tensor([0.1, 0.2, 0.3, 0.4]), torch.tensor([1.0, 2.0, 3.0, 4.0]))),
+    "layer-norm": lambda x: F.layer_norm(x, (4,)),
+    "rms-norm": lambda x: F.rms_norm(x, (4,), eps=1e-3),
+    "linear": lambda x: F.linear(x, torch.arange(12).reshape(3, 4) / 7 - 0.7),
+    "matmul": lambda x: x @ (torch.arange(12).reshape(4, 3) / 7 - 0.7),
+    "convolution": lambda x: nhwc(F.conv2d(nchw(x), torch.arange(108).reshape(3, 4, 3, 3) / 50 - 1.01, padding=1)),
+    "convolution-1": lambda x: nhwc(F.conv2d(nchw(x), torch.arange(12).reshape(3, 4, 1, 1) / 7 - 0.7)),
+    "convolution-stride-2": lambda x: nhwc(F.conv2d(nchw(x), torch.arange(108).reshape(3, 4, 3, 3) / 50 - 1.01, stride=2, padding=1)),
+    "attention": lambda x: F.scaled_dot_product_attention(*(x.reshape(1, -1, 4),) * 3),
+    "mean-squared-error": lambda x: F.mse_loss(x, torch.ones_like(x)),
+    "mean-absolute-error": lambda x: F.l1_loss(x, torch.ones_like(x)),
+}
+
+
+@fixture("TensorCore/non-finite")
+def non_finite():
+    """What images [1, 6, 8, 4] become in which one value is NaN or infinite: <case>.output.<fill> from input.<fill>.
+
+    In float64, as PyTorch's float32 gives NaN for the GELU of infinity, which is infinite. Attention to infinite values differs between its own ways.
+    """
+    tensors = {}
+    torch.set_default_dtype(torch.float64)
+    for fill in ("nan", "inf", "-inf"):
+        x = torch.randn((1, 6, 8, 4), generator=seeded("non-finite")).float().double()
+        x[0, 2, 3, 1] = float(fill)
+        tensors[f"input.{fill}"] = x
+        for case, function in NON_FINITE.items():
+            if case != "attention" or fill == "nan":
+                tensors[f"{case}.output.{fill}"] = function(x)
+    torch.set_default_dtype(torch.float32)
+    return tensors
+
+
 def main():
     arguments = ARGUMENTS.parse_args()
     names = {path.split("/")[1] for path in FILES}

@@ -19,21 +19,6 @@ public struct MemorySize: Sendable, Equatable {
         }
         bytes = Int(value * unit.bytes)
     }
-
-    /// What the process may use: the machine's memory, or less where its control group allows less.
-    public static let usable = MemorySize(
-        bytes: min(
-            Int(clamping: ProcessInfo.processInfo.physicalMemory), controlGroup { try? String(contentsOfFile: $0, encoding: .utf8) } ?? .max))
-
-    /// The tightest limit of the control group and those above it in bytes (cgroups 2 and 1); nil if there is none.
-    ///
-    /// - Parameter read: gives a file's text, nil if there is none.
-    package static func controlGroup(_ read: (String) -> String?) -> Int? {
-        // Without a limit version 2 says "max", version 1 a number near 2⁶³.
-        ControlGroup.limits(of: "memory", read) { folder, isUnified in
-            read(folder + (isUnified ? "/memory.max" : "/memory.limit_in_bytes")).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-        }.filter { $0 > 0 && $0 < 1 << 60 }.min()
-    }
 }
 
 extension MemorySize: CustomStringConvertible {

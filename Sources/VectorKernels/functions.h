@@ -1,4 +1,4 @@
-// Branch-free exp, erf and their like, accurate to a few units in the last place, that vectorise inside loops.
+// Branch-free exp, erfc and their like that vectorise inside loops. What they are accurate to is in `FunctionAccuracyTests`.
 #ifndef FUNCTIONS_H
 #define FUNCTIONS_H
 
@@ -30,13 +30,17 @@ INLINE float fast_exp(float x) {
     return p * power;
 }
 
-INLINE float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+// 0 below −88, where it is less than 10^-38.
+INLINE float fast_sigmoid(float x) {
+    float sigmoid = 1.0f / (1.0f + fast_exp(-x));
+    return x < -88.0f ? 0.0f : sigmoid;
+}
 
-// erf in two intervals: its Maclaurin series below 1, where 1 − erfc would cancel, and 1 − erfc above.
-INLINE float fast_erf(float x) {
+// erfc in two intervals of |x|: below 1 by erf's Maclaurin series; above directly, so that it keeps its digits where it is small.
+INLINE float fast_erfc(float x) {
     float a = x < 0 ? -x : x;
     float s = x * x;
-    // Maclaurin series Σ (−1)^k x^(2k+1) / (k!·(2k+1)) · 2/√π, enough terms for |x| < 1.
+    // erf as Σ (−1)^k x^(2k+1) / (k!·(2k+1)) · 2/√π, enough terms for |x| < 1.
     float p = -1.6365845e-7f;
     p = p * s + 1.6462114e-6f;
     p = p * s - 1.4925650e-5f;
@@ -47,7 +51,7 @@ INLINE float fast_erf(float x) {
     p = p * s + 1.1283791e-1f;
     p = p * s - 3.7612639e-1f;
     p = p * s + 1.1283792e+0f;
-    float small = x * p;
+    float small = 1.0f - x * p;
     // erfc(a) = t·exp(−a² + q(t)), t = 1/(1 + a/2) (Numerical Recipes' Chebyshev fit, relative error 1.2e-7)
     float t = 1.0f / (1.0f + 0.5f * a);
     float q = 0.17087277f;
@@ -60,14 +64,15 @@ INLINE float fast_erf(float x) {
     q = q * t + 0.37409196f;
     q = q * t + 1.00002368f;
     q = q * t - 1.26551223f;
-    float tail = 1.0f - t * fast_exp(-a * a + q);
-    float large = x < 0 ? -tail : tail;
+    float tail = t * fast_exp(-a * a + q);
+    float large = x < 0 ? 2.0f - tail : tail;
     return a < 1.0f ? small : large;
 }
 
-INLINE float gelu(float x) { return 0.5f * x * (1.0f + fast_erf(x * 0.70710678f)); }
+// x·Φ(x), Φ as erfc(−x / √2) / 2: 1 + erf would cancel where x is negative.
+INLINE float gelu(float x) { return 0.5f * x * fast_erfc(x * -0.70710678f); }
 
-INLINE float gelu_slope(float x) { return 0.5f * (1.0f + fast_erf(x * 0.70710678f)) + x * 0.39894228f * fast_exp(-0.5f * x * x); }
+INLINE float gelu_slope(float x) { return 0.5f * fast_erfc(x * -0.70710678f) + x * 0.39894228f * fast_exp(-0.5f * x * x); }
 
 INLINE float silu(float x) { return x * fast_sigmoid(x); }
 

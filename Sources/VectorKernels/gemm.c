@@ -5,7 +5,8 @@
 // A tile of the result, ROWS × (VECTORS·LANES), stays in registers while a block of k goes by; the right-hand operand comes in panels as wide as a tile.
 // Each value is the sum, in order, over blocks of k of sums in order within the block: it does not depend on the tile it lies in, on m or on n.
 
-enum { block = 256 };
+// Floats of a line of the caches.
+enum { line = 16 };
 
 typedef float vector4 __attribute__((vector_size(16)));
 typedef float vector8 __attribute__((vector_size(32)));
@@ -16,15 +17,17 @@ typedef float vector16 __attribute__((vector_size(64)));
     _Pragma("clang loop unroll(full)") for (int i = 0; i < ROWS; i++)                                                                               \
         _Pragma("clang loop unroll(full)") for (int j = 0; j < VECTORS; j++)
 
-// c ← (c if it adds) + a·panel + bias + residual over k, for the left-hand value (i, p) at a[i·row + p·step].
+// c ← (c if it adds) + a·panel + bias + residual over k, for the left-hand value (i, p) at a[i·row + p·step]. Meanwhile what
+// follows `ahead`, a part of the next panel, comes into the second-level cache: with few rows a panel from memory is waited for longer than it is used.
 #define TILE(NAME, VECTOR, VECTORS, ROWS)                                                                                                           \
-    INLINE void NAME(size_t k, const float *a, size_t row, size_t step, const float *panel, const float *bias, const float *residual, int adds,    \
-                     float *c, size_t stride) {                                                                                                     \
+    INLINE void NAME(size_t k, const float *a, size_t row, size_t step, const float *panel, const float *bias, const float *residual, int adds,     \
+                     float *c, size_t stride, const float *ahead) {                                                                                 \
         enum { lanes = sizeof(VECTOR) / 4, width = VECTORS * lanes };                                                                               \
         VECTOR sum[ROWS][VECTORS];                                                                                                                  \
         for (int i = 0; i < ROWS; i++)                                                                                                              \
             for (int j = 0; j < VECTORS; j++) sum[i][j] = (VECTOR){0};                                                                              \
         for (size_t p = 0; p < k; p++, panel += width) {                                                                                            \
+            __builtin_prefetch(ahead + p * line, 0, 2);                                                                                             \
             VECTOR b[VECTORS];                                                                                                                      \
             memcpy(b, panel, sizeof b);                                                                                                             \
             _Pragma("clang loop unroll(full)") for (int i = 0; i < ROWS; i++) {                                                                     \
@@ -59,11 +62,11 @@ typedef float vector16 __attribute__((vector_size(64)));
 // A tile of which `columns` are wanted: by way of a buffer where they are fewer than its width.
 #define PLACE(TILE_NAME, WIDTH, ROWS)                                                                                                               \
     if (columns == WIDTH) {                                                                                                                         \
-        TILE_NAME(depth, left, row, step, panel, bias && !adds ? bias + j : 0, residual && !adds ? residual + place : 0, adds, c + place,           \
-                  stride);                                                                                                                          \
+        TILE_NAME(depth, left, row, step, panel, bias && !adds ? bias + j : 0, residual && !adds ? residual + place : 0, adds, c + place, stride,   \
+                  ahead);                                                                                                                           \
     } else {                                                                                                                                        \
         float tile[ROWS * WIDTH];                                                                                                                   \
-        TILE_NAME(depth, left, row, step, panel, 0, 0, 0, tile, WIDTH);                                                                             \
+        TILE_NAME(depth, left, row, step, panel, 0, 0, 0, tile, WIDTH, ahead);                                                                      \
         for (size_t r = 0; r < ROWS; r++)                                                                                                           \
             for (size_t t = 0; t < columns; t++) {                                                                                                  \
                 float *target = c + place + r * stride + t, value = tile[r * WIDTH + t];                                                            \
@@ -80,24 +83,26 @@ typedef float vector16 __attribute__((vector_size(64)));
     for (; i + ROWS <= m; i += ROWS) {                                                                                                              \
         const float *left = a + i * row + start * step;                                                                                             \
         size_t place = i * stride + j;                                                                                                              \
+        const float *ahead = next + groups++ % (WIDTH / line) * depth * line;                                                                       \
         PLACE(TILE_NAME, WIDTH, ROWS)                                                                                                               \
     }
 
 // The loops around the tiles: a panel's block stays in the first-level cache while the rows go by.
 #define PRODUCT(NAME, ATTRIBUTES, WIDTH, ROW_GROUPS)                                                                                                \
-    INLINE void NAME##_of(size_t m, size_t n, size_t k, const float *a, size_t row, size_t step, const float *panels, const float *bias,           \
+    INLINE void NAME##_of(size_t m, size_t n, size_t k, const float *a, size_t row, size_t step, const float *panels, const float *bias,            \
                           const float *residual, int accumulates, float *c, size_t stride) {                                                        \
-        for (size_t start = 0; start < k; start += block) {                                                                                         \
-            size_t depth = k - start < block ? k - start : block;                                                                                   \
+        for (size_t start = 0; start < k; start += gemm_block) {                                                                                    \
+            size_t depth = k - start < gemm_block ? k - start : gemm_block;                                                                         \
             int adds = accumulates || start > 0;                                                                                                    \
             for (size_t j = 0; j < n; j += WIDTH) {                                                                                                 \
                 const float *panel = panels + j * k + start * WIDTH;                                                                                \
-                size_t columns = n - j < WIDTH ? n - j : WIDTH, i = 0;                                                                              \
+                size_t columns = n - j < WIDTH ? n - j : WIDTH, i = 0, groups = 0;                                                                  \
+                const float *next = j + WIDTH < n ? panel + WIDTH * k : start + depth < k ? panels + (start + depth) * WIDTH : panel;               \
                 ROW_GROUPS                                                                                                                          \
             }                                                                                                                                       \
         }                                                                                                                                           \
     }                                                                                                                                               \
-    ATTRIBUTES static void NAME(size_t m, size_t n, size_t k, const float *a, size_t stride_a, int transposed, const float *panels,                \
+    ATTRIBUTES static void NAME(size_t m, size_t n, size_t k, const float *a, size_t stride_a, int transposed, const float *panels,                 \
                                 const float *bias, const float *residual, int accumulates, float *c, size_t stride) {                               \
         if (transposed) NAME##_of(m, n, k, a, 1, stride_a, panels, bias, residual, accumulates, c, stride);                                         \
         else NAME##_of(m, n, k, a, stride_a, 1, panels, bias, residual, accumulates, c, stride);                                                    \

@@ -179,15 +179,16 @@ DISPATCHED void image_upsample_bilinear_gradient(const float *gradient, size_t h
     }
 }
 
-DISPATCHED void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights,
-                               float *restrict out) {
+DISPATCHED void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, const size_t *counts, size_t taps,
+                               const float *weights, float *restrict out) {
     enum { piece = 1024 };
     for (size_t i = 0; i < outputs; i++, out += inner, weights += taps) {
         const float *source = x + first[i] * inner;
+        size_t own = counts[i];
         for (size_t start = 0; start < inner; start += piece) {
             size_t end = start + piece < inner ? start + piece : inner;
-            for (size_t c = start; c < end; c++) out[c] = weights[0] * source[c];
-            for (size_t k = 1; k < taps; k++)
+            for (size_t c = start; c < end; c++) out[c] = own ? weights[0] * source[c] : 0.0f;
+            for (size_t k = 1; k < own; k++)
                 for (size_t c = start; c < end; c++) out[c] += weights[k] * source[k * inner + c];
         }
     }

@@ -2,7 +2,8 @@
 #include "dispatch.h"
 #include <string.h>
 
-// F(4 × 4, 3 × 3) of Lavin & Gray 2016: 36 products a tile of 16 outputs in the place of 144. Channels are worked on 16 at a time.
+// F(m × m, 3 × 3) of Lavin & Gray 2016 for tiles of m = 4 outputs a side, 36 products in the place of 144, and of m = 2, 16 in the place of 36. Channels are worked
+// on 16 at a time.
 
 enum { lanes = 16 };
 typedef float lane __attribute__((vector_size(4 * lanes)));
@@ -21,9 +22,21 @@ INLINE void store_lane(const lane *source, size_t width, float *target) {
     else for (size_t l = 0; l < width; l++) target[l] = (*source)[l];
 }
 
-// Bᵀ of six values, `step` lanes apart.
-INLINE void input_pass(const lane *d, lane *v, size_t step) {
-    lane d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+// The products of a tile's side, and the most of a tile.
+#define SIDE(M) ((M) + 2)
+enum { most = 36 };
+
+// Bᵀ of SIDE(m) values, `step` lanes apart.
+INLINE void input_pass(size_t m, const lane *d, lane *v, size_t step) {
+    lane d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+    if (m == 2) {
+        v[0] = d0 - d2;
+        v[step] = d1 + d2;
+        v[2 * step] = d2 - d1;
+        v[3 * step] = d1 - d3;
+        return;
+    }
+    lane d4 = d[4 * step], d5 = d[5 * step];
     lane a = d4 - 4 * d2, b = d3 - 4 * d1, c = d4 - d2, e = 2 * (d3 - d1);
     v[0] = 4 * d0 - 5 * d2 + d4;
     v[step] = a + b;
@@ -33,45 +46,74 @@ INLINE void input_pass(const lane *d, lane *v, size_t step) {
     v[5 * step] = 4 * d1 - 5 * d3 + d5;
 }
 
-// Aᵀ: six values `step` lanes apart to four `target_step` apart.
-INLINE void output_pass(const lane *m, size_t step, lane *y, size_t target_step) {
-    lane s = m[step] + m[2 * step], d = m[step] - m[2 * step], t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
-    y[0] = m[0] + s + t;
+// Aᵀ: SIDE(m) values `step` lanes apart to m `target_step` apart.
+INLINE void output_pass(size_t m, const lane *p, size_t step, lane *y, size_t target_step) {
+    lane s = p[step] + p[2 * step], d = p[step] - p[2 * step];
+    if (m == 2) {
+        y[0] = p[0] + s;
+        y[target_step] = d - p[3 * step];
+        return;
+    }
+    lane t = p[3 * step] + p[4 * step], e = p[3 * step] - p[4 * step];
+    y[0] = p[0] + s + t;
     y[target_step] = d + 2 * e;
     y[2 * target_step] = s + 4 * t;
-    y[3 * target_step] = d + 8 * e + m[5 * step];
+    y[3 * target_step] = d + 8 * e + p[5 * step];
 }
 
-// A: four values to six, the transpose of the above.
-INLINE void gradient_pass(const lane *y, size_t step, lane *m, size_t target_step) {
-    lane y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+// A: m values to SIDE(m), the transpose of the above.
+INLINE void gradient_pass(size_t m, const lane *y, size_t step, lane *p, size_t target_step) {
+    lane y0 = y[0], y1 = y[step];
+    p[0] = y0;
+    if (m == 2) {
+        p[target_step] = y0 + y1;
+        p[2 * target_step] = y0 - y1;
+        p[3 * target_step] = -y1;
+        return;
+    }
+    lane y2 = y[2 * step], y3 = y[3 * step];
     lane even = y0 + y2, odd = y1 + y3, far_even = y0 + 4 * y2, far_odd = 2 * y1 + 8 * y3;
-    m[0] = y0;
-    m[target_step] = even + odd;
-    m[2 * target_step] = even - odd;
-    m[3 * target_step] = far_even + far_odd;
-    m[4 * target_step] = far_even - far_odd;
-    m[5 * target_step] = y3;
+    p[target_step] = even + odd;
+    p[2 * target_step] = even - odd;
+    p[3 * target_step] = far_even + far_odd;
+    p[4 * target_step] = far_even - far_odd;
+    p[5 * target_step] = y3;
 }
 
-// G of three values `step` lanes apart to six `target_step` apart.
-INLINE void weight_pass(const lane *w, size_t step, lane *v, size_t target_step) {
-    lane even = (w[0] + w[2 * step]) * (1.0f / 6), far = w[0] * (1.0f / 24) + w[2 * step] * (1.0f / 6);
-    lane odd = w[step] * (1.0f / 6), far_odd = w[step] * (1.0f / 12);
-    v[0] = w[0] * 0.25f;
+// G of three values `step` lanes apart to SIDE(m) `target_step` apart.
+INLINE void weight_pass(size_t m, const lane *w, size_t step, lane *v, size_t target_step) {
+    lane w0 = w[0], w1 = w[step], w2 = w[2 * step];
+    if (m == 2) {
+        lane even = (w0 + w2) * 0.5f, odd = w1 * 0.5f;
+        v[0] = w0;
+        v[target_step] = even + odd;
+        v[2 * target_step] = even - odd;
+        v[3 * target_step] = w2;
+        return;
+    }
+    lane even = (w0 + w2) * (1.0f / 6), far = w0 * (1.0f / 24) + w2 * (1.0f / 6);
+    lane odd = w1 * (1.0f / 6), far_odd = w1 * (1.0f / 12);
+    v[0] = w0 * 0.25f;
     v[target_step] = -even - odd;
     v[2 * target_step] = odd - even;
     v[3 * target_step] = far + far_odd;
     v[4 * target_step] = far - far_odd;
-    v[5 * target_step] = w[2 * step];
+    v[5 * target_step] = w2;
 }
 
-// Gᵀ: six values to three, the transpose of the above.
-INLINE void weight_gradient_pass(const lane *m, size_t step, lane *w, size_t target_step) {
-    lane s = m[step] + m[2 * step], d = m[2 * step] - m[step], t = m[3 * step] + m[4 * step], e = m[3 * step] - m[4 * step];
-    w[0] = m[0] * 0.25f - s * (1.0f / 6) + t * (1.0f / 24);
+// Gᵀ: SIDE(m) values to three, the transpose of the above.
+INLINE void weight_gradient_pass(size_t m, const lane *p, size_t step, lane *w, size_t target_step) {
+    if (m == 2) {
+        lane s = (p[step] + p[2 * step]) * 0.5f;
+        w[0] = p[0] + s;
+        w[target_step] = (p[step] - p[2 * step]) * 0.5f;
+        w[2 * target_step] = s + p[3 * step];
+        return;
+    }
+    lane s = p[step] + p[2 * step], d = p[2 * step] - p[step], t = p[3 * step] + p[4 * step], e = p[3 * step] - p[4 * step];
+    w[0] = p[0] * 0.25f - s * (1.0f / 6) + t * (1.0f / 24);
     w[target_step] = d * (1.0f / 6) + e * (1.0f / 12);
-    w[2 * target_step] = m[5 * step] - s * (1.0f / 6) + t * (1.0f / 6);
+    w[2 * target_step] = p[5 * step] - s * (1.0f / 6) + t * (1.0f / 6);
 }
 
 // A window of `size` × `size` pixels from (y, x) on, zero beyond the image, `width` channels from `channel` on.
@@ -83,70 +125,89 @@ INLINE void load(const float *image, ptrdiff_t height, ptrdiff_t columns, size_t
         }
 }
 
-INLINE void store_planes(const lane *v, float *planes, size_t plane, size_t width) {
-    for (size_t k = 0; k < 36; k++) store_lane(v + k, width, planes + k * plane);
+INLINE void store_planes(size_t m, const lane *v, float *planes, size_t plane, size_t width) {
+    for (size_t k = 0; k < SIDE(m) * SIDE(m); k++) store_lane(v + k, width, planes + k * plane);
 }
 
-DISPATCHED void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                               ptrdiff_t padding_top, ptrdiff_t padding_left, size_t plane_tiles, float *planes) {
-    lane d[36], v[36];
+// Where a tile's first output stands, over all images.
+struct place {
+    size_t image, top, left;
+};
+
+INLINE struct place place_of(const struct winograd_tiles *t, size_t m, size_t tile) {
+    size_t within = tile % (t->rows * t->columns);
+    return (struct place){tile / (t->rows * t->columns), within / t->columns * m, within % t->columns * m};
+}
+
+INLINE void input_of(size_t m, const struct winograd_tiles *t, const float *x, size_t first, size_t count, ptrdiff_t padding_top, ptrdiff_t padding_left,
+                     size_t plane_tiles, float *planes) {
+    lane d[most], v[most];
     for (size_t tile = 0; tile < count; tile++) {
-        size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
-        ptrdiff_t y = (ptrdiff_t)(within / tile_columns) * 4 - padding_top, xx = (ptrdiff_t)(within % tile_columns) * 4 - padding_left;
-        const float *base = x + image * height * width * channels;
-        for (size_t c = 0; c < channels; c += lanes) {
-            size_t wide = channels - c < lanes ? channels - c : lanes;
-            load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 6, c, wide, d);
-            for (size_t j = 0; j < 6; j++) input_pass(d + j, v + j, 6);
-            for (size_t i = 0; i < 6; i++) input_pass(v + 6 * i, v + 6 * i, 1);
-            store_planes(v, planes + tile * channels + c, plane_tiles * channels, wide);
+        struct place at = place_of(t, m, first + tile);
+        const float *base = x + at.image * t->height * t->width * t->channels;
+        for (size_t c = 0; c < t->channels; c += lanes) {
+            size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
+            load(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top - padding_top, (ptrdiff_t)at.left - padding_left,
+                 (ptrdiff_t)SIDE(m), c, wide, d);
+            for (size_t j = 0; j < SIDE(m); j++) input_pass(m, d + j, v + j, SIDE(m));
+            for (size_t i = 0; i < SIDE(m); i++) input_pass(m, v + SIDE(m) * i, v + SIDE(m) * i, 1);
+            store_planes(m, v, planes + tile * t->channels + c, plane_tiles * t->channels, wide);
         }
     }
 }
 
-// `planes` is [36, panels, count, width], `plane` apart.
-DISPATCHED void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns,
-                                         size_t first, size_t count, size_t panel_tiles, size_t panel_width, size_t plane, float *planes) {
-    lane d[16], h[24], m[36];
-    size_t filled = (channels + panel_width - 1) / panel_width * panel_width;
+DISPATCHED void winograd_input(const struct winograd_tiles *t, const float *x, size_t first, size_t count, ptrdiff_t padding_top, ptrdiff_t padding_left,
+                               size_t plane_tiles, float *planes) {
+    if (t->m == 2) input_of(2, t, x, first, count, padding_top, padding_left, plane_tiles, planes);
+    else input_of(4, t, x, first, count, padding_top, padding_left, plane_tiles, planes);
+}
+
+INLINE void output_gradient_of(size_t m, const struct winograd_tiles *t, const float *gradient, size_t first, size_t count, size_t panel_tiles,
+                               size_t panel_width, size_t plane, float *planes) {
+    lane d[16], h[24], p[most];
+    size_t filled = (t->channels + panel_width - 1) / panel_width * panel_width;
     for (size_t tile = 0; tile < count; tile++) {
-        size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
-        ptrdiff_t y = (ptrdiff_t)(within / tile_columns) * 4, xx = (ptrdiff_t)(within % tile_columns) * 4;
-        const float *base = gradient + image * height * width * channels;
+        struct place at = place_of(t, m, first + tile);
+        const float *base = gradient + at.image * t->height * t->width * t->channels;
         for (size_t c = 0; c < filled; c += lanes) {
             float *target = planes + c / panel_width * panel_tiles * panel_width + tile * panel_width + c % panel_width;
-            if (c < channels) {
-                size_t wide = channels - c < lanes ? channels - c : lanes;
-                load(base, (ptrdiff_t)height, (ptrdiff_t)width, channels, y, xx, 4, c, wide, d);
-                for (size_t j = 0; j < 4; j++) gradient_pass(d + j, 4, h + j, 4);
-                for (size_t i = 0; i < 6; i++) gradient_pass(h + 4 * i, 1, m + 6 * i, 1);
+            if (c < t->channels) {
+                size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
+                load(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top, (ptrdiff_t)at.left, (ptrdiff_t)m, c, wide, d);
+                for (size_t j = 0; j < m; j++) gradient_pass(m, d + j, m, h + j, m);
+                for (size_t i = 0; i < SIDE(m); i++) gradient_pass(m, h + m * i, 1, p + SIDE(m) * i, 1);
             } else {
-                memset(m, 0, sizeof m);
+                memset(p, 0, sizeof p);
             }
-            store_planes(m, target, plane, lanes);
+            store_planes(m, p, target, plane, lanes);
         }
     }
 }
 
-DISPATCHED void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                                size_t count, size_t plane_tiles, const float *bias, const float *residual, float *out) {
-    lane m[36], h[24], y[16];
+DISPATCHED void winograd_output_gradient(const struct winograd_tiles *t, const float *gradient, size_t first, size_t count, size_t panel_tiles,
+                                         size_t panel_width, size_t plane, float *planes) {
+    if (t->m == 2) output_gradient_of(2, t, gradient, first, count, panel_tiles, panel_width, plane, planes);
+    else output_gradient_of(4, t, gradient, first, count, panel_tiles, panel_width, plane, planes);
+}
+
+INLINE void output_of(size_t m, const struct winograd_tiles *t, const float *planes, size_t first, size_t count, size_t plane_tiles, const float *bias,
+                      const float *residual, float *out) {
+    lane p[most], h[24], y[16];
     for (size_t tile = 0; tile < count; tile++) {
-        size_t image = (first + tile) / (tile_rows * tile_columns), within = (first + tile) % (tile_rows * tile_columns);
-        size_t top = within / tile_columns * 4, left = within % tile_columns * 4;
-        size_t rows = height - top < 4 ? height - top : 4, columns = width - left < 4 ? width - left : 4;
-        size_t base = ((image * height + top) * width + left) * channels;
-        for (size_t c = 0; c < channels; c += lanes) {
-            size_t wide = channels - c < lanes ? channels - c : lanes;
-            for (size_t k = 0; k < 36; k++) load_lane(planes + (k * plane_tiles + tile) * channels + c, wide, m + k);
-            for (size_t j = 0; j < 6; j++) output_pass(m + j, 6, h + j, 6);
-            for (size_t i = 0; i < 4; i++) output_pass(h + 6 * i, 1, y + 4 * i, 1);
+        struct place at = place_of(t, m, first + tile);
+        size_t rows = t->height - at.top < m ? t->height - at.top : m, columns = t->width - at.left < m ? t->width - at.left : m;
+        size_t base = ((at.image * t->height + at.top) * t->width + at.left) * t->channels;
+        for (size_t c = 0; c < t->channels; c += lanes) {
+            size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
+            for (size_t k = 0; k < SIDE(m) * SIDE(m); k++) load_lane(planes + (k * plane_tiles + tile) * t->channels + c, wide, p + k);
+            for (size_t j = 0; j < SIDE(m); j++) output_pass(m, p + j, SIDE(m), h + j, SIDE(m));
+            for (size_t i = 0; i < m; i++) output_pass(m, h + SIDE(m) * i, 1, y + m * i, 1);
             lane offset = {0};
             if (bias) load_lane(bias + c, wide, &offset);
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < columns; j++) {
-                    size_t place = base + (i * width + j) * channels + c;
-                    lane value = y[4 * i + j] + offset;
+                    size_t place = base + (i * t->width + j) * t->channels + c;
+                    lane value = y[m * i + j] + offset;
                     if (residual) {
                         lane other;
                         load_lane(residual + place, wide, &other);
@@ -156,6 +217,12 @@ DISPATCHED void winograd_output(const float *planes, size_t height, size_t width
                 }
         }
     }
+}
+
+DISPATCHED void winograd_output(const struct winograd_tiles *t, const float *planes, size_t first, size_t count, size_t plane_tiles, const float *bias,
+                                const float *residual, float *out) {
+    if (t->m == 2) output_of(2, t, planes, first, count, plane_tiles, bias, residual, out);
+    else output_of(4, t, planes, first, count, plane_tiles, bias, residual, out);
 }
 
 #define SWAP_HALVES(STEP, LOW, HIGH)                                                                                                                \
@@ -177,57 +244,79 @@ INLINE void transpose(lane rows[lanes]) {
                 __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
 }
 
-INLINE void transformed_weight(const lane in[9], lane out[36]) {
+INLINE void transformed_weight(size_t m, const lane in[9], lane *out) {
     lane half[18];
-    for (size_t j = 0; j < 3; j++) weight_pass(in + j, 3, half + j, 3);
-    for (size_t i = 0; i < 6; i++) weight_pass(half + 3 * i, 1, out + 6 * i, 1);
+    for (size_t j = 0; j < 3; j++) weight_pass(m, in + j, 3, half + j, 3);
+    for (size_t i = 0; i < SIDE(m); i++) weight_pass(m, half + 3 * i, 1, out + SIDE(m) * i, 1);
 }
 
-DISPATCHED void winograd_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes) {
-    size_t filled = (outputs + panel_width - 1) / panel_width * panel_width;
-    lane in[9], out[36];
-    for (size_t i = first; i < first + count; i++)
+INLINE void weight_of(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column, size_t columns,
+                      size_t panel_width, size_t depth, size_t plane, float *planes) {
+    size_t filled = (columns + panel_width - 1) / panel_width * panel_width;
+    lane in[9], out[most];
+    for (size_t i = 0; i < count; i++)
         for (size_t o = 0; o < filled; o += lanes) {
-            if (o < outputs) {
-                size_t wide = outputs - o < lanes ? outputs - o : lanes;
-                for (size_t tap = 0; tap < 9; tap++) load_lane(weight + (tap * inputs + i) * outputs + o, wide, in + tap);
-                transformed_weight(in, out);
+            if (o < columns) {
+                size_t wide = columns - o < lanes ? columns - o : lanes;
+                for (size_t tap = 0; tap < 9; tap++) load_lane(weight + (tap * inputs + first + i) * outputs + column + o, wide, in + tap);
+                transformed_weight(m, in, out);
             } else {
                 memset(out, 0, sizeof out);
             }
-            store_planes(out, planes + o / panel_width * inputs * panel_width + i * panel_width + o % panel_width, filled * inputs, lanes);
+            store_planes(m, out, planes + (o / panel_width * depth + i) * panel_width + o % panel_width, plane, lanes);
         }
 }
 
-DISPATCHED void winograd_reversed_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes) {
-    size_t filled = (inputs + panel_width - 1) / panel_width * panel_width;
-    lane blocks[9][lanes], in[9], out[36];
-    for (size_t o = first; o < first + count; o += lanes) {
-        size_t wide = first + count - o < lanes ? first + count - o : lanes;
+DISPATCHED void winograd_weight(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column, size_t columns,
+                                size_t panel_width, size_t depth, size_t plane, float *planes) {
+    if (m == 2) weight_of(2, weight, inputs, outputs, first, count, column, columns, panel_width, depth, plane, planes);
+    else weight_of(4, weight, inputs, outputs, first, count, column, columns, panel_width, depth, plane, planes);
+}
+
+INLINE void reversed_weight_of(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column, size_t columns,
+                               size_t panel_width, size_t depth, size_t plane, float *planes) {
+    size_t filled = (columns + panel_width - 1) / panel_width * panel_width;
+    lane blocks[9][lanes], in[9], out[most];
+    for (size_t o = 0; o < count; o += lanes) {
+        size_t wide = count - o < lanes ? count - o : lanes;
         for (size_t i = 0; i < filled; i += lanes) {
             for (size_t tap = 0; tap < 9; tap++) {
                 for (size_t l = 0; l < lanes; l++) {
-                    if (i + l < inputs) load_lane(weight + ((8 - tap) * inputs + i + l) * outputs + o, wide, blocks[tap] + l);
+                    if (i + l < columns) load_lane(weight + ((8 - tap) * inputs + column + i + l) * outputs + first + o, wide, blocks[tap] + l);
                     else blocks[tap][l] = (lane){0};
                 }
                 transpose(blocks[tap]);
             }
             for (size_t l = 0; l < wide; l++) {
                 for (size_t tap = 0; tap < 9; tap++) in[tap] = blocks[tap][l];
-                transformed_weight(in, out);
-                store_planes(out, planes + i / panel_width * outputs * panel_width + (o + l) * panel_width + i % panel_width, filled * outputs, lanes);
+                transformed_weight(m, in, out);
+                store_planes(m, out, planes + (i / panel_width * depth + o + l) * panel_width + i % panel_width, plane, lanes);
             }
         }
     }
 }
 
-DISPATCHED void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient) {
-    for (size_t start = first; start < first + part; start += lanes) {
-        size_t wide = first + part - start < lanes ? first + part - start : lanes;
-        lane in[36], half[18], out[9];
-        for (size_t k = 0; k < 36; k++) load_lane(planes + k * count + start, wide, in + k);
-        for (size_t j = 0; j < 6; j++) weight_gradient_pass(in + j, 6, half + j, 6);
-        for (size_t i = 0; i < 3; i++) weight_gradient_pass(half + 6 * i, 1, out + 3 * i, 1);
-        for (size_t tap = 0; tap < 9; tap++) store_lane(out + tap, wide, gradient + tap * count + start);
-    }
+DISPATCHED void winograd_reversed_weight(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column,
+                                         size_t columns, size_t panel_width, size_t depth, size_t plane, float *planes) {
+    if (m == 2) reversed_weight_of(2, weight, inputs, outputs, first, count, column, columns, panel_width, depth, plane, planes);
+    else reversed_weight_of(4, weight, inputs, outputs, first, count, column, columns, panel_width, depth, plane, planes);
+}
+
+INLINE void weight_gradient_of(size_t m, size_t rows, size_t columns, const float *planes, size_t stride, size_t plane, float *gradient,
+                               size_t gradient_stride, size_t tap_size) {
+    for (size_t row = 0; row < rows; row++)
+        for (size_t start = 0; start < columns; start += lanes) {
+            size_t wide = columns - start < lanes ? columns - start : lanes;
+            lane in[most], half[18], out[9];
+            for (size_t k = 0; k < SIDE(m) * SIDE(m); k++) load_lane(planes + k * plane + row * stride + start, wide, in + k);
+            for (size_t j = 0; j < SIDE(m); j++) weight_gradient_pass(m, in + j, SIDE(m), half + j, SIDE(m));
+            for (size_t i = 0; i < 3; i++) weight_gradient_pass(m, half + SIDE(m) * i, 1, out + 3 * i, 1);
+            for (size_t tap = 0; tap < 9; tap++) store_lane(out + tap, wide, gradient + tap * tap_size + row * gradient_stride + start);
+        }
+}
+
+DISPATCHED void winograd_weight_gradient(size_t m, size_t rows, size_t columns, const float *planes, size_t stride, size_t plane, float *gradient,
+                                         size_t gradient_stride, size_t tap_size) {
+    if (m == 2) weight_gradient_of(2, rows, columns, planes, stride, plane, gradient, gradient_stride, tap_size);
+    else weight_gradient_of(4, rows, columns, planes, stride, plane, gradient, gradient_stride, tap_size);
 }

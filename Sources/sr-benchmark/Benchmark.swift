@@ -1,4 +1,5 @@
 import Foundation
+import Groundwork
 import TensorCore
 
 /// One piece of work to time: what `sr` itself runs, on random data.
@@ -7,9 +8,9 @@ struct Benchmark {
     /// Floating-point operations of one run, a convolution counted as direct; nil where they tell nothing.
     let operations: Double?
     /// Builds what the work needs and returns what makes one run ready, untimed, and gives the run to time.
-    let prepare: () throws -> () -> () -> Void
+    let prepare: () throws -> () -> () throws -> Void
 
-    init(name: String, operations: Double?, prepare: @escaping () throws -> () -> Void) {
+    init(name: String, operations: Double?, prepare: @escaping () throws -> () throws -> Void) {
         self.init(
             name: name, operations: operations,
             readying: {
@@ -18,7 +19,7 @@ struct Benchmark {
             })
     }
 
-    init(name: String, operations: Double?, readying prepare: @escaping () throws -> () -> () -> Void) {
+    init(name: String, operations: Double?, readying prepare: @escaping () throws -> () -> () throws -> Void) {
         (self.name, self.operations, self.prepare) = (name, operations, prepare)
     }
 }
@@ -26,38 +27,47 @@ struct Benchmark {
 /// What was measured, one JSON object a line.
 struct Measurement: Codable {
     let name: String
+    let threads: Int
     let secondsMedian: Double
     let secondsMin: Double
     /// 10⁹ operations a second, by the median.
     let gflops: Double?
     /// The most memory of the process while the work was prepared and run; what was held before is in it.
     let peakBytes: Int
+    /// How much of that came with running it, beyond what was held when it was ready.
+    let addedBytes: Int
 
     private enum CodingKeys: String, CodingKey {
-        case name, gflops
+        case name, threads, gflops
         case secondsMedian = "seconds_median"
         case secondsMin = "seconds_min"
         case peakBytes = "peak_bytes"
+        case addedBytes = "added_bytes"
     }
 }
 
 extension Benchmark {
     /// Runs the work twice to warm up, then `repetitions` times.
-    /// - Throws: `Failure` if what the work needs cannot be read.
+    /// - Throws: `Failure` if what the work needs cannot be read, or if it cannot be done.
     func measure(repetitions: Int) throws -> Measurement {
         StoragePool.drain()
         PeakMemory.reset()
         let ready = try prepare()
-        for _ in 0..<2 { ready()() }
-        let seconds = (0..<repetitions).map { _ in
+        StoragePool.drain()
+        let (peakBefore, held) = (PeakMemory.bytes, PeakMemory.heldBytes)
+        PeakMemory.reset()
+        for _ in 0..<2 { try ready()() }
+        let seconds = try (0..<repetitions).map { _ in
             let work = ready()
             let start = ContinuousClock.now
-            work()
+            try work()
             return (ContinuousClock.now - start) / .seconds(1)
         }.sorted()
+        let peak = PeakMemory.bytes
         let median = (seconds[(repetitions - 1) / 2] + seconds[repetitions / 2]) / 2
         return Measurement(
-            name: name, secondsMedian: median, secondsMin: seconds[0], gflops: operations.map { $0 / median / 1e9 }, peakBytes: PeakMemory.bytes)
+            name: name, threads: Parallel.threadCount, secondsMedian: median, secondsMin: seconds[0], gflops: operations.map { $0 / median / 1e9 },
+            peakBytes: max(peakBefore, peak), addedBytes: max(0, peak - held))
     }
 }
 
@@ -69,15 +79,8 @@ enum PeakMemory {
         try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
     }
 
-    static var bytes: Int {
-        // "VmHWM:   123456 kB"
-        if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-            let kibibytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
-        {
-            return kibibytes << 10
-        }
-        // Elsewhere the tensors alone can be told.
-        return StoragePool.peakBytes
-    }
+    static var bytes: Int { Memory.peak }
+
+    /// What it has resident now.
+    static var heldBytes: Int { Memory.held ?? StoragePool.usedBytes }
 }

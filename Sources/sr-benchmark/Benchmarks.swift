@@ -1,3 +1,4 @@
+import Foundation
 import SuperResolution
 import TensorCore
 
@@ -53,7 +54,7 @@ extension Benchmark {
             return { _ = autoencoder.encode(image) }
         },
         Benchmark(name: "autoencoder-decode", operations: nil) {
-            let (autoencoder, latents) = (smallAutoencoder(), random([1, 128, 128, 4]))
+            let (autoencoder, latents) = (smallAutoencoder(), random([1, 128, 128, 10]))
             return { _ = autoencoder.decode(latents) }
         },
         Benchmark(name: "small-train-step", operations: nil) {
@@ -79,7 +80,34 @@ extension Benchmark {
             let optimizer = AdamW(parameters, learningRate: 1e-4)
             return { [gradients] in optimizer.update(gradients) }
         },
+        Benchmark(name: "model-load", operations: nil) {
+            let file = TemporaryFile()
+            try paperModel().write(to: file.url)
+            return { _ = try Model(reading: file.url) }
+        },
+        Benchmark(name: "model-save", operations: nil) {
+            let (file, model) = (TemporaryFile(), paperModel())
+            return { try model.write(to: file.url) }
+        },
     ]
+
+    /// The paper's U-Net on pixels: 93 million weights.
+    private static func paperModel() -> Model {
+        let network = NetworkConfiguration.paper(PaperUNet.Configuration(width: 128, hasAttention: true))
+        let diffusion = DiffusionDescription(
+            network: network, schedule: NoiseSchedule(steps: 1000, firstBeta: 1e-4, lastBeta: 0.02), prediction: .noise,
+            statistics: LatentStatistics(channels: 1))
+        let training = TrainingSummary(steps: 0, batchSize: 1, seed: 1, images: 1)
+        return Model(
+            ModelDescription(.pixelDiffusion(diffusion, isResidual: true), normalization: .paper, training: training), seed: 1)
+    }
+
+    /// A place for a file that is gone with this.
+    private final class TemporaryFile {
+        let url = FileManager.default.temporaryDirectory.appendingPathComponent("sr-benchmark-\(UUID().uuidString).safetensors")
+
+        deinit { try? FileManager.default.removeItem(at: url) }
+    }
 
     private static func convolution(_ name: String, size: Int, channels: Int) -> Benchmark {
         Benchmark(name: name, operations: convolutionOperations(size: size, channels: channels)) {

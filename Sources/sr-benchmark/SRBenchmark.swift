@@ -19,6 +19,9 @@ struct SRBenchmark: ParsableCommand {
     @Option(help: "Threads (default: all processors).")
     var threads: Int?
 
+    @Flag(help: "Run each with 1, 2, 4 … threads, up to those that --threads says.")
+    var threadSweep = false
+
     @Flag(help: "Print a JSON object a line instead of a table.")
     var json = false
 
@@ -41,21 +44,27 @@ struct SRBenchmark: ParsableCommand {
         } else {
             print(machine)
             print(
-                "name".padding(toLength: 26, withPad: " ", startingAt: 0), column("median s", 10), column("min s", 10), column("GFLOP/s", 9),
-                column("peak MiB", 9))
+                "name".padding(toLength: 26, withPad: " ", startingAt: 0), column("threads", 7), column("median s", 10), column("min s", 10),
+                column("GFLOP/s", 9), column("peak MiB", 9), column("added MiB", 10))
         }
         let exact = Benchmark.all.filter { $0.name == filter }
+        let most = Parallel.threadCount
+        let counts = threadSweep ? Array(sequence(first: 1) { 2 * $0 < most ? 2 * $0 : nil }) + (most > 1 ? [most] : []) : [most]
         for benchmark in exact.isEmpty ? Benchmark.all.filter({ filter.map($0.name.contains) ?? true }) : exact {
-            let result = try benchmark.measure(repetitions: reps)
-            if json {
-                print(String(decoding: try encoder.encode(result), as: UTF8.self))
-            } else {
-                print(
-                    result.name.padding(toLength: 26, withPad: " ", startingAt: 0), column(String(format: "%.4f", result.secondsMedian), 10),
-                    column(String(format: "%.4f", result.secondsMin), 10), column(result.gflops.map { String(format: "%.0f", $0) } ?? "", 9),
-                    column("\(result.peakBytes >> 20)", 9))
+            for count in counts {
+                Parallel.threadCount = count
+                let result = try benchmark.measure(repetitions: reps)
+                if json {
+                    print(String(decoding: try encoder.encode(result), as: UTF8.self))
+                } else {
+                    print(
+                        result.name.padding(toLength: 26, withPad: " ", startingAt: 0), column("\(result.threads)", 7),
+                        column(String(format: "%.4f", result.secondsMedian), 10), column(String(format: "%.4f", result.secondsMin), 10),
+                        column(result.gflops.map { String(format: "%.0f", $0) } ?? "", 9), column("\(result.peakBytes >> 20)", 9),
+                        column("\(result.addedBytes >> 20)", 10))
+                }
+                fflush(nil)
             }
-            fflush(nil)
         }
     }
 }

@@ -13,7 +13,7 @@ struct Finetune: ParsableCommand {
             PAIRS is a folder that `sr prepare --pairs` or `--simulate mdi` wrote; LR is what stands beside HR, divided by the factor between the \
             instruments. Of a diffusion model the projections of self-attention are adapted by low-rank matrices and the layers at the lowest resolution \
             are unfrozen; of Enhance and Progressive all weights are trained. Writes model.safetensors, ready for use, and of diffusion models \
-            adapter.safetensors, which holds the changes alone.
+            adapter.safetensors, which holds the changes alone. Several processes train one model as with `sr train`.
             """)
 
     @Argument(help: ArgumentHelp("Folder of pairs to learn from.", valueName: "pairs"))
@@ -42,7 +42,7 @@ struct Finetune: ParsableCommand {
             common,
             fixed: [
                 ("--from", from != nil), ("--lora-rank", loraRank != nil), ("--lora-alpha", loraAlpha != nil), ("--unfreeze", unfreeze != nil),
-            ], defaults: { _ in try defaults() })
+            ], logger, defaults: { _ in try defaults() })
         guard !training.resume || configuration.isFinetuning else {
             throw Failure(.usage, "the run to resume is no fine-tuning", at: training.folder.url.path, remedy: "use `sr train --resume`")
         }

@@ -27,6 +27,7 @@ enum Main {
             let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
             var command = try SR.parseAsRoot(arguments)
             try command.run()
+            MPI.running?.finish()
         } catch let failure as Failure {
             end(with: failure)
         } catch {
@@ -43,7 +44,19 @@ enum Main {
 
     private static func end(with failure: Failure) -> Never {
         Terminal.finishLine()
-        StandardStream.note("sr: \(failure)\n")
+        guard let mpi = MPI.running else {
+            StandardStream.note("sr: \(failure)\n")
+            Foundation.exit(failure.category.exitStatus)
+        }
+        switch failure.category {
+        case .interrupted, .diverged:
+            // All ranks agree on it; one tells, and they end together, lest the launcher ends one that still writes.
+            if mpi.rank == 0 { StandardStream.note("sr: \(failure)\n") }
+            mpi.finish()
+        case .usage, .badData, .missingInput, .cannotWrite, .configuration, .other:
+            StandardStream.note("sr: rank \(mpi.rank): \(failure)\n")
+            mpi.abort(failure.category.exitStatus)
+        }
         Foundation.exit(failure.category.exitStatus)
     }
 }

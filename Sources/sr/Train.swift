@@ -16,6 +16,9 @@ struct Train: ParsableCommand {
 
             Latent systems (ldm-residual, ldm) diffuse in the latents of an autoencoder (vqgan), which is trained before them. Ctrl-C saves, \
             as do SIGTERM, SIGHUP, SIGUSR1 and SIGXCPU; --resume goes on, with the same data.
+
+            Started as `mpirun -n N sr train …` or `srun --mpi=pmix sr train …`, N processes train one model, on one computer or several that share \
+            DATA and RUN. Each computes its share of every batch's micro-batches; the weights are the same for any N.
             """)
 
     @Argument(help: ArgumentHelp("Folder of FITS files to learn from.", valueName: "data"))
@@ -52,7 +55,8 @@ struct Train: ParsableCommand {
     func run() throws {
         let logger = common.start()
         var configuration = try training.configuration(
-            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], defaults: defaults)
+            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], logger,
+            defaults: defaults)
         if let simulate {
             configuration.simulate = simulate.instrument.degradation
             configuration.system.setMeansUnknown()

@@ -16,65 +16,85 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Folder for the run.", valueName: "run"))
     var output: String
 
-    @Option(help: "Optimiser steps.")
-    var steps: Int?
+    @Option(
+        help: ArgumentHelp(
+            """
+            Optimiser steps; with --resume, +N for N further ones after the end of a run, over which warm-up and schedule begin anew. A run that has not \
+            come to its end goes on to it.
+            """, valueName: "steps"))
+    var steps: StepCount?
 
     @Option(help: "Of corrdiff: optimiser steps of mean and spread, before the --steps of the rest.")
     var regressionSteps: Int?
 
-    @Option(help: "Passes over the data, one random crop an image each; instead of --steps.")
+    @Option(help: .meaning(.epochs))
     var epochs: Int?
 
-    @Option(help: "Stop and save after this many hours.")
+    @Option(help: .meaning(.maxHours))
     var maxHours: Double?
 
-    @Option(help: "Crops a batch.")
+    @Option(help: .meaning(.batchSize))
     var batchSize: Int?
 
-    @Option(help: "Side of a crop in HR pixels.")
+    @Option(help: .meaning(.cropSize))
     var cropSize: Int?
 
-    @Option(help: "Learning rate after the warm-up.")
+    @Option(help: .meaning(.learningRate))
     var learningRate: Double?
 
-    @Option(help: "Steps over which the learning rate rises.")
+    @Option(help: .meaning(.warmup))
     var warmup: Int?
 
-    @Option(help: "constant or cosine.")
+    @Option(help: .meaning(.schedule))
     var schedule: TrainingConfiguration.Schedule?
 
-    @Option(help: "Batches whose gradients are added before a step.")
+    @Option(help: .meaning(.accumulate))
     var accumulate: Int?
 
-    @Option(help: "Limit of the gradient's norm; 0 for none.")
+    @Option(help: .meaning(.microBatch))
+    var microBatch: Int?
+
+    @Option(help: .meaning(.clipNorm))
     var clipNorm: Double?
 
-    @Option(help: "Decay of the weights' running average, which becomes the model.")
+    @Option(help: .meaning(.skipNorm))
+    var skipNorm: Double?
+
+    @Option(help: .meaning(.maxSkipped))
+    var maxSkipped: Int?
+
+    @Option(help: .meaning(.emaDecay))
     var emaDecay: Double?
 
-    @Option(help: "Steps between validations; 0 for none.")
+    @Option(help: .meaning(.validateEvery))
     var validateEvery: Int?
 
-    @Option(help: "Steps between checkpoints.")
+    @Option(
+        help: ArgumentHelp(
+            TrainingSettings.CodingKeys.select.meaning, discussion: "Names with commas between, as `sr evaluate` reports them.", valueName: "metrics")
+    )
+    var select: String?
+
+    @Option(help: .meaning(.saveEvery))
     var saveEvery: Int?
 
-    @Option(help: "Earlier checkpoints to keep.")
+    @Option(help: .meaning(.keepLast))
     var keepLast: Int?
 
-    @Option(help: "Validations without improvement before stopping; 0 for never.")
+    @Option(help: .meaning(.patience))
     var patience: Int?
 
-    @Option(help: "Train on this many fixed crops alone.")
+    @Option(help: .meaning(.overfit))
     var overfit: Int?
 
-    @Option(help: "Seed of everything random.")
+    @Option(help: .meaning(.seed))
     var seed: UInt64?
 
     @Option(
         help: ArgumentHelp(
             """
-            Memory for decoded magnetograms, such as 512MiB or 1.5GiB (default: a quarter of what the process may use). Where it is full they are read \
-            again when they are needed; results do not depend on it.
+            Memory for decoded magnetograms, such as 512MiB or 1.5GiB (default: a quarter of what the process may have); ranks of one computer share it. \
+            Where it is full they are read again when they are needed; results do not depend on it.
             """, valueName: "size"))
     var memory: MemorySize?
 
@@ -92,7 +112,10 @@ struct TrainingOptions: ParsableArguments {
     @Flag(help: "Go on from the run's last checkpoint.")
     var resume = false
 
-    @Flag(help: "Print the resolved configuration and stop.")
+    @Flag(help: "Go on though program or convolution are not those the run began with; then not bit for bit.")
+    var acceptChanges = false
+
+    @Flag(help: "Print the resolved configuration, with comments, as --config reads it, and stop.")
     var printConfig = false
 
     @Flag(help: "Print sizes and a time estimate after two steps; write nothing.")
@@ -105,6 +128,8 @@ struct TrainingOptions: ParsableArguments {
 
     func validate() throws {
         if steps != nil && epochs != nil { throw ValidationError("--steps and --epochs exclude each other") }
+        if case .further = steps, !resume { throw ValidationError("--steps +N belongs to --resume") }
+        if acceptChanges && !resume { throw ValidationError("--accept-changes belongs to --resume") }
     }
 
     /// Defaults < file < options; for a resumed run, its own configuration < options.
@@ -112,7 +137,7 @@ struct TrainingOptions: ParsableArguments {
     ///   - fixed: options that cannot change when a run is resumed, and whether they are given.
     ///   - defaults: the configuration to begin with, given the file's entries.
     func configuration(
-        _ common: CommonOptions, fixed: [(name: String, isGiven: Bool)], defaults: ([String: Any]) throws -> TrainingConfiguration
+        _ common: CommonOptions, fixed: [(name: String, isGiven: Bool)], _ logger: Logger, defaults: ([String: Any]) throws -> TrainingConfiguration
     ) throws -> TrainingConfiguration {
         var configuration: TrainingConfiguration
         if resume {
@@ -125,7 +150,17 @@ struct TrainingOptions: ParsableArguments {
             configuration = try defaults(file).overlaid(with: file, at: common.config ?? "")
         }
         if let seed { configuration.seed = seed }
-        if let steps { (configuration.steps, configuration.epochs) = (steps, nil) }
+        switch steps {
+        case .all(let count): (configuration.steps, configuration.epochs) = (count, nil)
+        case .further(let count):
+            if let done = try folder.stepsWhenOver(patience: configuration.patience) {
+                // The schedule begins anew, as after a warm restart: the old one has come down to its end.
+                (configuration.steps, configuration.epochs, configuration.scheduleStart) = (done + count, nil, done)
+            } else {
+                logger.warning("the run has not come to its end yet and goes on to it; --steps +\(count) adds to a run that has")
+            }
+        case nil: break
+        }
         if let epochs { (configuration.steps, configuration.epochs) = (nil, epochs) }
         if let regressionSteps {
             guard case .corrdiff(let corrdiff, let rest, var stage) = configuration.system else {
@@ -141,9 +176,13 @@ struct TrainingOptions: ParsableArguments {
         if let warmup { configuration.warmup = warmup }
         if let schedule { configuration.schedule = schedule }
         if let accumulate { configuration.accumulate = accumulate }
+        if let microBatch { configuration.microBatch = microBatch }
         if let clipNorm { configuration.clipNorm = clipNorm }
+        if let skipNorm { configuration.skipNorm = skipNorm }
+        if let maxSkipped { configuration.maxSkipped = maxSkipped }
         if let emaDecay { configuration.emaDecay = emaDecay }
         if let validateEvery { configuration.validateEvery = validateEvery }
+        if let select { configuration.select = select.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
         if let saveEvery { configuration.saveEvery = saveEvery }
         if let keepLast { configuration.keepLast = keepLast }
         if let patience { configuration.patience = patience }
@@ -172,27 +211,50 @@ struct TrainingOptions: ParsableArguments {
         _ logger: Logger
     ) throws {
         ConvolutionAlgorithm.current = convolution
+        let launcher = try Launcher(ProcessInfo.processInfo.environment)
+        var configuration = configuration.sharedOut(by: launcher, isNew: !resume)
+        if printConfig || dryRun, launcher?.rank ?? 0 > 0 { return }
         if printConfig {
-            try StandardStream.output(try configuration.yaml())
+            try StandardStream.output(try configuration.commentedYAML())
             return
         }
+        let ranks = dryRun ? .alone : try Ranks(launcher)
+        if launcher != nil { configuration.ranks = ranks.count }
+        try MicroBatches(configuration).check(ranks)
+        var logger = logger
+        // What all find, one tells.
+        if !ranks.isFirst { logger.logLevel = .error }
+        if launcher != nil {
+            for remark in try ranks.chooseThreads(isSet: common.threads != nil) { logger.warning("\(remark)") }
+        }
+        if ranks.count > 1 { logger.info("\(ranks.summary)") }
         logger.warnOfSlowProducts()
+        // A batch system may warn of the end of a job's time while data are still being read.
+        if !dryRun { Interruption.watch() }
         // Early, since reading the data takes long; a new folder is made only after that.
-        var lock = !dryRun && FileManager.default.fileExists(atPath: folder.url.path) ? try FolderLock(folder.url) : nil
+        var lock = !dryRun && ranks.isFirst && FileManager.default.fileExists(atPath: folder.url.path) ? try FolderLock(folder.url) : nil
         defer { withExtendedLifetime(lock) {} }
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
             configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(fileURL), start: kept ?? start.map(fileURL),
-            memory: memory, latents: latents.map { (folder: fileURL($0), limit: latentsSize) }, logger: logger)
+            memory: MemorySize(bytes: try ranks.memoryShare(of: memory?.bytes ?? Memory.limit / 4)),
+            latents: latents.map { (folder: fileURL($0), limit: latentsSize) }, logger: logger)
         logger.info("\(trainer.summary)")
         if dryRun {
             try StandardStream.output("\(try trainer.dryRun())\n")
             return
         }
+        try trainer.memoryEstimate().check(limit: try ranks.memoryShare(of: Memory.limit), configuration)
+        if try ranks.agree(on: Interruption.isRequested) {
+            throw Failure(.interrupted, "interrupted before the first step", at: folder.url.path)
+        }
+        guard ranks.isFirst else { return try train(trainer, configuration, ranks, verb: verb, common, logger) }
         if resume {
             try folder.create()
             folder.removeLeftovers()
-            for remark in try trainer.remarks(resuming: folder) { logger.warning("\(remark)") }
+            for remark in try trainer.remarks(resuming: folder, acceptsChanges: acceptChanges) { logger.warning("\(remark)") }
+            // What is changed now holds for the next time too.
+            if try savedConfiguration() != configuration { try writeAtomically(try configuration.yaml(), to: folder.configuration) }
         } else {
             if folder.exists {
                 guard common.overwrite else {
@@ -208,24 +270,29 @@ struct TrainingOptions: ParsableArguments {
             try trainer.keepStart(in: folder)
             try writeAtomically(try configuration.yaml(), to: folder.configuration)
         }
-        try train(trainer, verb: verb, common, logger)
+        try train(trainer, configuration, ranks, verb: verb, common, logger)
     }
 
-    private func train(_ trainer: Trainer, verb: String, _ common: CommonOptions, _ logger: Logger) throws {
-        Interruption.watch()
+    private func train(
+        _ trainer: Trainer, _ configuration: TrainingConfiguration, _ ranks: Ranks, verb: String, _ common: CommonOptions, _ logger: Logger
+    ) throws {
         let display = common.progressDisplay(verb)
         var dataWait = 0.0
-        let outcome = try trainer.run(folder) { progress in
+        let outcome = try trainer.run(folder, ranks: ranks) { progress in
             dataWait = progress.dataWait
+            if let skipped = progress.skipped { logger.warning("\(skipped)") }
             let validation = progress.validationLoss.map { String(format: ", validation %.4g", $0) } ?? ""
             let detail = String(format: "step %d/%d, %.1f crops/s, loss %.4g", progress.step, progress.steps, progress.cropsPerSecond, progress.loss)
             let part = progress.part.map { "\($0), " } ?? ""
-            display.update(Double(progress.step) / Double(progress.steps), detail: part + detail + validation, secondsLeft: progress.secondsLeft)
+            let memory = ", \(Memory.peak >> 20) MiB"
+            display.update(
+                Double(progress.step) / Double(progress.steps), detail: part + detail + validation + memory, secondsLeft: progress.secondsLeft)
         } shouldStop: {
             Interruption.isRequested
         }
         display.finish()
         logger.info("\(String(format: "%.1f", 100 * dataWait)) % of the time spent waiting for data")
+        let report = ranks.isFirst ? TrainingReport(of: folder, configuration).lines : []
         switch outcome {
         case .finished: logger.info("done: \(folder.model.path)")
         case .stoppedEarly(let step): logger.info("stopped early, best at step \(step): \(folder.model.path)")
@@ -233,5 +300,27 @@ struct TrainingOptions: ParsableArguments {
         case .interrupted:
             throw Failure(.interrupted, "interrupted; saved", at: folder.last.path, remedy: "add --resume to go on")
         }
+        for line in report { logger.info("\(line)") }
     }
+}
+
+/// A number of steps in all, or of further ones after the end of a run (`+N`).
+enum StepCount: ExpressibleByArgument {
+    case all(Int)
+    case further(Int)
+
+    init?(argument: String) {
+        guard let count = Int(argument) else { return nil }
+        guard argument.hasPrefix("+") else {
+            self = .all(count)
+            return
+        }
+        guard (1...1_000_000_000).contains(count) else { return nil }
+        self = .further(count)
+    }
+}
+
+extension ArgumentHelp {
+    /// What a setting means, which configuration files say too.
+    static func meaning(_ key: TrainingSettings.CodingKeys) -> ArgumentHelp { ArgumentHelp(stringLiteral: key.meaning) }
 }

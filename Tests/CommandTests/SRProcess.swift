@@ -14,7 +14,7 @@ final class SRProcess {
     }
 
     /// The program, which is built into the folder of the tests: on Linux these are a program too, on macOS a bundle that another program loads.
-    private static let program: URL? = {
+    static let program: URL? = {
         let bundles = Bundle.allBundles.map(\.bundleURL).filter { $0.pathExtension == "xctest" }.map { $0.deletingLastPathComponent() }
         let folders = bundles + [Bundle.main.bundleURL, URL(fileURLWithPath: CommandLine.arguments.first ?? "").deletingLastPathComponent()]
         return folders.map { $0.appendingPathComponent("sr") }.first { FileManager.default.isExecutableFile(atPath: $0.path) }
@@ -27,16 +27,25 @@ final class SRProcess {
 
     /// Starts the program.
     /// - Parameters:
+    ///   - script: what to run in its place.
     ///   - folder: the working folder; nil for that of the tests.
     ///   - environment: variables to set beside those of the tests.
     ///   - redirection: what a shell is to do with the outputs, such as `2>/dev/full`.
-    init(_ arguments: [String], in workingFolder: URL? = nil, environment: [String: String] = [:], redirection: String? = nil) throws {
+    ///   - launcher: a program, with arguments, that starts it.
+    init(
+        _ arguments: [String], script: URL? = nil, in workingFolder: URL? = nil, environment: [String: String] = [:], redirection: String? = nil,
+        launcher: [String] = []
+    ) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("sr-process-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for name in ["output", "errors"] { try Data().write(to: file(name)) }
-        let program: URL = try #require(Self.program, "sr is not built beside the tests")
+        let program: URL = try #require(script ?? Self.program, "sr is not built beside the tests")
         process.executableURL = redirection == nil ? program : URL(fileURLWithPath: "/bin/sh")
         process.arguments = redirection.map { ["-c", "exec \"$0\" \"$@\" \($0)", program.path] + arguments } ?? arguments
+        if let first = launcher.first {
+            process.executableURL = URL(fileURLWithPath: first)
+            process.arguments = Array(launcher.dropFirst()) + [program.path] + arguments
+        }
         if let workingFolder { process.currentDirectoryURL = workingFolder }
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
@@ -58,6 +67,8 @@ final class SRProcess {
     deinit { try? FileManager.default.removeItem(at: folder) }
 
     var isRunning: Bool { process.isRunning }
+
+    var identifier: Int32 { process.processIdentifier }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

@@ -37,7 +37,7 @@ import Testing
         try String(contentsOf: run(folder).metrics, encoding: .utf8).split(separator: "\n")
             .map {
                 try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
-                    .filter { keepingClock || !["seconds", "crops_per_second", "data_wait"].contains($0.key) }
+                    .filter { keepingClock || !["seconds", "crops_per_second", "data_wait_seconds"].contains($0.key) }
             }
     }
 
@@ -100,7 +100,7 @@ import Testing
             #expect(result.status == 0 && result.errors.contains("% of the time spent waiting for data"), "\(result)")
             try expectSameAsWhole(output)
             for line in try metrics(output, keepingClock: true) where line["loss"] != nil {
-                #expect(line["data_wait"].map { (0...1).contains($0) } == true, "\(line)")
+                #expect(line["data_wait_seconds"].map { $0 >= 0 } == true, "\(line)")
             }
         }
     }
@@ -196,6 +196,10 @@ import Testing
             let result = try sr(try arguments(folder, "--overwrite", "--steps", "5"))
             #expect(result.status == 0 && result.output.isEmpty, "\(result)")
             #expect(result.errors.contains("train 100% step 5/5") && result.errors.contains("loss") && result.errors.contains("done: "), "\(result)")
+            #expect(result.errors.contains(#/validation [^ ]+, [0-9]+ MiB/#), "memory: \(result)")
+            for word in ["best: step 5, score", "rmse, lpips", "on 2 validation crops: PSNR", "model: ", "next: sr train DATA --model ldm-residual"] {
+                #expect(result.errors.contains(word), "\(word): \(result)")
+            }
             #expect(!result.errors.unicodeScalars.contains { $0.value < 0x20 && $0 != "\n" }, "escape codes or carriage returns: \(result)")
         }
     }
@@ -224,14 +228,54 @@ import Testing
             let result = try sr(try arguments(output, "--dry-run", "--quiet"))
             #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
             for word in ["encoder.conv_in.weight", "parameters   ", "memory", "60 steps"] { #expect(result.output.contains(word), "\(result)") }
+            let memory = try #require(result.output.firstMatch(of: #/memory +([0-9]+) MiB of tensors at most \(estimated before: ([0-9]+) MiB\)/#))
+            let (found, estimated) = (try #require(Double(memory.1)), try #require(Double(memory.2)))
+            #expect(estimated > 0.7 * found && estimated < 1.5 * found + 8, "\(result)")
             #expect(!FileManager.default.fileExists(atPath: output.path))
+        }
+    }
+
+    @Test func whatDoesNotFitIntoMemoryIsRefused() throws {
+        try withFolder { folder in
+            let output = folder.appendingPathComponent("run")
+            let result = try sr(try arguments(output, "--batch-size", "4096", "--crop-size", "4096", "--no-progress"))
+            expectRefusal(result, 78, ["will not fit into memory", "4096 crops of 4096 × 4096", "--micro-batch"], output: output)
+        }
+    }
+
+    /// Pixels without a number hold no data and count for nothing; a file with what is no field is left out by name; a step beyond the limit is named too.
+    @Test func filesWithBadPixels() throws {
+        try withFolder { folder in
+            let (maps, output) = (folder.appendingPathComponent("maps"), folder.appendingPathComponent("run"))
+            try TestMap.writeHigh(to: maps, count: 1)
+            for (number, value) in [(2, Float.nan), (3, 3e4)] {
+                try TestMap.write(to: maps.appendingPathComponent("map\(number).fits"), side: 64, arcsec: 0.504, number: number) { image, _ in
+                    for x in 0..<20 { image[x, 30] = value }
+                }
+            }
+            let command = [
+                "train", maps.path, "--model", "enhance", "--preset", "tiny", "--crop-size", "32", "--steps", "20", "--validate-every", "0",
+                "--no-progress",
+                "--output", output.path,
+            ]
+            let result = try sr(command)
+            #expect(result.status == 0 && !result.errors.contains("skipped"), "\(result)")
+            #expect(
+                result.errorLines.contains { $0.contains("left out") && $0.contains("map3.fits") && $0.contains("no solar magnetic field") },
+                "\(result)")
+            let limited = try sr(command + ["--skip-norm", "1e-9", "--max-skipped", "3", "--overwrite"])
+            expectRefusal(limited, 70, ["at step 3", "at most 1e-09", "map"])
+            #expect(limited.errors.contains("warning: step 1 was skipped") && limited.errors.contains("of crops of map"), "\(limited)")
         }
     }
 
     @Test func divergenceIsNamed() throws {
         try withFolder { folder in
             let result = try sr(try arguments(folder, "--learning-rate", "1e30", "--clip-norm", "0", "--warmup", "0", "--no-progress"))
-            expectRefusal(result, 70, ["training diverged at step", "lower learning rate"])
+            expectRefusal(result, 70, ["training diverged at step", "10 steps were skipped one after the other", "map", "lower learning rate"])
+            #expect(result.errors.contains("warning: step") && result.errors.contains("was skipped"), "\(result)")
+            let log = try String(contentsOf: run(folder).metrics, encoding: .utf8)
+            #expect(log.components(separatedBy: "skipped_files").count == 11, "\(log)")
         }
     }
 }

@@ -39,6 +39,27 @@ import Testing
         }
     }
 
+    /// Whoever reads while others write sees what one of them wrote, whole.
+    @Test func readersSeeWholeFiles() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sr-\(UUID())")
+        try createFolder(folder)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("a.txt")
+        let texts = (0..<5).map { String(repeating: "\($0)", count: 100_000) }
+        try writeAtomically(texts[0], to: file)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for text in texts { group.addTask { for _ in 0..<10 { try writeAtomically(text, to: file) } } }
+            group.addTask {
+                for _ in 0..<200 {
+                    let found = try String(contentsOf: file, encoding: .utf8)
+                    #expect(found.count == 100_000 && Set(found).count == 1)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["a.txt"])
+    }
+
     /// Names may be as long as the file system lets them be.
     @Test func namesMayBeLong() throws {
         try withFolder { folder in

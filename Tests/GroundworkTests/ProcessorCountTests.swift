@@ -16,6 +16,12 @@ import Testing
         #expect(ProcessorCount.bound { _ in nil } == nil)
     }
 
+    @Test func processorsAreSharedOut() {
+        #expect(ProcessorCount.usable(sharedBy: 1) == ProcessorCount.usable)
+        #expect(ProcessorCount.usable(sharedBy: 2) == max(1, ProcessorCount.usable / 2))
+        #expect(ProcessorCount.usable(sharedBy: 1000) == 1)
+    }
+
     @Test func quotasOfVersionTwo() {
         let group = ["/proc/self/cgroup": "0::/system.slice/job\n"]
         #expect(quota(group.merging(["/sys/fs/cgroup/system.slice/job/cpu.max": "250000 100000\n"]) { $1 }) == 2)

@@ -104,9 +104,11 @@ import Testing
                 shape: [codes, channels], values: (0..<codes * channels).map { $0 < channels ? 0 : 1000 + Float($0) })
             for batch in 0..<3 {
                 #expect(try task.loss(batch: batch).parts["codebook_perplexity"] == 1)
+                try task.beforeUpdate(step: batch)
                 #expect(codebook.value.values.contains { $0 > 900 })
             }
             _ = try task.loss(batch: 3)
+            try task.beforeUpdate(step: 3)
             #expect(codebook.value.values.allSatisfy { abs($0) < 900 })
             #expect(codebook.value.values.prefix(channels).allSatisfy { $0 == 0 })
             let perplexity = try #require(try task.loss(batch: 4).parts["codebook_perplexity"])

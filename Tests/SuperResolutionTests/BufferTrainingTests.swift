@@ -11,13 +11,17 @@ import Testing
         let store = ParameterStore(seed: 1)
         let imageCount = 6
         private let norm: BatchNorm
+        /// The batch that is not finite.
+        var bad: Int?
 
         init() { norm = BatchNorm(2, in: store.root / "norm") }
 
-        func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) {
+        func loss(batch: Int, members: Range<Int>?) -> (loss: Tensor, parts: [String: Double]) {
             var random = Random(seed: 1, name: "batch \(batch)")
-            let x = random.normal([2, 4, 4, 2])
-            return (meanSquaredError(norm(x * 3 + 1, isTraining: true), random.normal(x.shape)), [:])
+            let members = members ?? 0..<2
+            let factor: Float = batch == bad ? .nan : 1
+            let (x, y) = (random.normal([2, 4, 4, 2], rows: members) * factor, random.normal([2, 4, 4, 2], rows: members))
+            return (meanSquaredError(norm(x * 3 + 1, isTraining: true), y), [:])
         }
 
         func validationLoss() -> Double? { nil }
@@ -32,7 +36,7 @@ import Testing
     @Test func resumingGoesOnWithTheBuffers() throws {
         try withTemporaryFolder { folder in
             var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
-            (configuration.steps, configuration.validateEvery) = (12, 0)
+            (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
             let (run, whole) = (try TrainingExample.run("run", in: folder), try TrainingExample.run("whole", in: folder))
             var step = 0
             func train(_ run: RunFolder, stop: Int?) throws {
@@ -51,6 +55,23 @@ import Testing
             let reached = 1 - Float(pow(0.9, 12))
             for value in try model.tensor(named: "norm.running_mean").values { #expect(abs(value - reached) < 0.5) }
             for value in try model.tensor(named: "norm.running_var").values { #expect(abs(value - (1 + 8 * reached)) < 2) }
+        }
+    }
+
+    /// Running statistics follow a batch before its loss is known.
+    @Test(arguments: [nil, 1]) func aSkippedBatchLeavesTheBuffers(microBatch: Int?) throws {
+        try withTemporaryFolder { folder in
+            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
+            configuration.microBatch = microBatch
+            let (run, task) = (try TrainingExample.run("run", in: folder), NormalizedTask())
+            task.bad = 5
+            _ = try TrainingLoop(configuration, task: task, folder: run).run(report: { _ in }, shouldStop: { false })
+            let model = try SafetensorsFile(reading: run.model)
+            #expect(try model.tensor(named: "norm.num_batches_tracked").item == 11)
+            for name in ["norm.running_mean", "norm.running_var", "norm.weight"] {
+                #expect(try model.tensor(named: name).values.allSatisfy(\.isFinite), "\(name)")
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ import Testing
         (configuration.steps, configuration.validateEvery, configuration.saveEvery) = (30, 15, 10)
         (configuration.batchSize, configuration.cropSize, configuration.latentCrops, configuration.latentRefresh) = (2, 32, 4, 5)
         (configuration.learningRate, configuration.warmup) = (2e-3, 5)
+        // By which a model of weights that mean nothing does improve.
+        configuration.select = ["loss"]
         return configuration
     }
 

@@ -90,16 +90,4 @@ import Testing
         try loaded.fixture.expectGradients(gradients, of: loaded.store)
         for (name, input) in zip(example.inputs, loaded.inputs) { try loaded.fixture.expectGradient(gradients[input], ofInput: "input.\(name)") }
     }
-
-    /// Recomputing a block in the backward pass changes no bit of it.
-    @Test(arguments: cases) func recomputationGivesTheSame(_ example: Case) throws {
-        let loaded = try Loaded(example)
-        let body = loaded.body
-        let direct = try loaded.gradients(body)
-        let recomputed = try loaded.gradients { checkpoint($0, parameters: loaded.store.parameters, body) }
-        expectSame(recomputed.output, direct.output, "output")
-        for (name, parameter) in zip(loaded.store.names + example.inputs, loaded.store.parameters + loaded.inputs) {
-            expectSame(recomputed.gradients[parameter], try #require(direct.gradients[parameter]), "gradient of \(name)")
-        }
-    }
 }

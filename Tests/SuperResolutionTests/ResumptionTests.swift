@@ -186,6 +186,42 @@ import Testing
         }
     }
 
+    // MARK: - Another configuration or program
+
+    @Test func otherSettingsAreRefusedOrTold() throws {
+        try withRun { data, run in
+            func expectRefused(_ key: String, _ change: (inout TrainingConfiguration) -> Void) throws {
+                let failure = try #require(throws: Failure.self, "\(key)") { try trainer(data, change).remarks(resuming: run) }
+                #expect(failure.category == .configuration && failure.location == run.last.path, "\(failure)")
+                #expect(failure.expected?.contains("\(key): ") == true && failure.found?.contains("\(key): ") == true, "\(failure)")
+            }
+            try expectRefused("seed") { $0.seed = 9 }
+            try expectRefused("batch-size") { $0.batchSize = 2 }
+            try expectRefused("accumulate") { $0.accumulate = 2 }
+            try expectRefused("loss.perceptual") { $0.loss.perceptual = 0.2 }
+            // How long, and what leaves the weights alone.
+            let free = try trainer(data) { ($0.steps, $0.saveEvery, $0.patience, $0.maxHours, $0.select) = (50, 7, 3, 2, ["loss"]) }
+            #expect(try free.remarks(resuming: run) == [])
+            let told = try trainer(data) { ($0.learningRate, $0.loss.discriminatorTraining.learningRate) = (5e-4, 2e-4) }.remarks(resuming: run)
+            #expect(told.count == 2 && told.contains { $0.contains("learning-rate is 0.0005") && $0.contains("no longer 0.001") }, "\(told)")
+            #expect(told.contains { $0.contains("loss.discriminator-training.learning-rate") }, "\(told)")
+        }
+    }
+
+    @Test(arguments: [("sr.program", "program"), ("sr.convolution", "convolution")]) func anotherProgram(_ key: String, _ name: String) throws {
+        try withRun { data, run in
+            let file = try SafetensorsFile(reading: run.last)
+            let metadata = file.metadata.filter { $0.key != "sr.digest" }.merging([key: "another"]) { $1 }
+            try writeSafetensors(try file.names.map { ($0, try file.tensor(named: $0)) }, metadata: metadata, to: run.last)
+            let failure = try #require(throws: Failure.self) { try trainer(data).remarks(resuming: run) }
+            #expect(
+                failure.category == .configuration && failure.problem.contains("the \(name) is not") && failure.expected == "another", "\(failure)")
+            #expect(failure.remedy?.contains("--accept-changes") == true)
+            let remarks = try trainer(data).remarks(resuming: run, acceptsChanges: true)
+            #expect(remarks.contains { $0.contains("the \(name) is not") && $0.contains("bit for bit") }, "\(remarks)")
+        }
+    }
+
     /// Both stages of `corrdiff` note their data, and need their checkpoints.
     @Test func bothStages() throws {
         try withTemporaryFolder { folder in

@@ -20,6 +20,11 @@ import Yams
         if model == .ldmResidual { configuration.diffusion.network = .paper(try ModelsExample.paperUNet(width: 12)) }
         let text = try configuration.yaml()
         #expect(try TrainingConfiguration(yaml: text, at: "config.yaml") == configuration)
+        // With a comment above every key.
+        let commented = try configuration.commentedYAML()
+        #expect(try TrainingConfiguration(yaml: commented, at: "config.yaml") == configuration)
+        let lines = commented.split(separator: "\n", omittingEmptySubsequences: false)
+        for (above, line) in zip(lines, lines.dropFirst()) where line.first?.isLetter == true { #expect(above.hasPrefix("# "), "\(line)") }
         #expect(text.contains("learning-rate: ") && text.contains("schedule: constant"))
         // No key but those that a file may have.
         let keys = text.split(separator: "\n").filter { !$0.hasPrefix(" ") && !$0.hasPrefix("-") }.compactMap {
@@ -90,14 +95,26 @@ import Yams
             learning-rate: 8e-4
             warmup: 10
             schedule: cosine
+            schedule-start: 0
             accumulate: 1
             clip-norm: 1e+0
+            skip-norm: 1e+4
+            max-skipped: 10
+            max-skipped-total: 100
             weight-decay: 1e-2
             betas:
             - 9e-1
             - 9.99e-1
             ema-decay: 9e-1
             validate-every: 50
+            validation:
+              crops: 2
+              samples: 2
+              steps: 2
+            select:
+            - crps
+            - lpips
+            - power_ratio_nyquist
             save-every: 10
             keep-last: 0
             patience: 0
@@ -129,6 +146,19 @@ import Yams
         var expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
         (expected.isFinetuning, expected.diffusion.adaptation) = (true, Adaptation())
         #expect(configuration == expected)
+    }
+
+    /// They are taken as they were meant: the loss alone judges, and the first step that is not finite ends the run.
+    @Test func filesOfEarlierVersionsAreRead() throws {
+        let expected = TrainingConfiguration(model: .ddpm, preset: .tiny)
+        var lines = try expected.yaml().split(separator: "\n", omittingEmptySubsequences: false)
+        let start = try #require(lines.firstIndex { $0.hasPrefix("validation:") }),
+            end = try #require(lines.firstIndex { $0.hasPrefix("save-every:") })
+        lines.removeSubrange(start..<end)
+        lines.removeAll { line in ["schedule-start:", "skip-norm:", "max-skipped:", "max-skipped-total:"].contains { line.hasPrefix($0) } }
+        let configuration = try TrainingConfiguration(yaml: lines.joined(separator: "\n"), at: "config.yaml")
+        #expect(
+            configuration.select == ["loss"] && configuration.skipNorm == 0 && configuration.maxSkipped == 1 && configuration.steps == expected.steps)
     }
 
     /// The end of such a file as a run of `corrdiff` has it.
@@ -215,8 +245,8 @@ import Yams
         entries["fine-tuning"] = false
         #expect(
             Set(entries.keys).union([
-                "epochs", "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff",
-                "regression-training",
+                "schedule-start", "skip-norm", "max-skipped", "max-skipped-total", "validation", "select", "epochs", "micro-batch", "ranks",
+                "normalization", "autoencoder", "loss", "network", "regression", "adaptation", "simulate", "corrdiff", "regression-training",
             ])
                 == Set(TrainingConfiguration.keys))
     }
@@ -294,8 +324,12 @@ import Yams
         Flaw.all("steps", \.steps, 0, -1, .max), Flaw.all("epochs", \.epochs, 0, -3, .max), Flaw.all("max-hours", \.maxHours, 0, -1, .nan, .infinity),
         Flaw.all("batch-size", \.batchSize, 0, -1, 4097), Flaw.all("crop-size", \.cropSize, 0, -16, 4, 60, 8192, 24),
         Flaw.all("learning-rate", \.learningRate, 0, -1, .nan, .infinity), Flaw.all("warmup", \.warmup, -1),
-        Flaw.all("accumulate", \.accumulate, 0, -1, .max),
-        Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
+        Flaw.all("accumulate", \.accumulate, 0, -1, .max), Flaw.all("micro-batch", \.microBatch, 0, -1, 4097), Flaw.all("ranks", \.ranks, 0),
+        Flaw.all("clip-norm", \.clipNorm, -1, .nan), Flaw.all("skip-norm", \.skipNorm, -1, .nan), Flaw.all("max-skipped", \.maxSkipped, 0),
+        Flaw.all("max-skipped-total", \.maxSkippedTotal, 0), Flaw.all("schedule-start", \.scheduleStart, -1),
+        Flaw.all("select", \.select, [], ["psnr", "loss"], ["std_fine"], ["beauty"]),
+        Flaw.all("validation", \.validation.crops, -1), Flaw.all("validation", \.validation.samples, 0),
+        Flaw.all("weight-decay", \.weightDecay, -0.1, 1, .nan),
         Flaw.all("ema-decay", \.emaDecay, 1, -0.1, .nan), Flaw.all("validate-every", \.validateEvery, -1), Flaw.all("save-every", \.saveEvery, 0, -1),
         Flaw.all("keep-last", \.keepLast, -1), Flaw.all("patience", \.patience, -1), Flaw.all("overfit", \.overfit, -1, .max),
         Flaw.all("latent-crops", \.latentCrops, -1, 65537), Flaw.all("betas", \.betas, [], [0.9], [0.9, 1], [-0.1, 0.9], [.nan, 0.9]),

@@ -62,6 +62,17 @@ enum TrainingExample {
         return configuration
     }
 
+    /// The lines of a run's log: their numbers.
+    static func log(_ run: RunFolder) throws -> [[String: Double]] {
+        struct Number: Decodable {
+            let value: Double?
+            init(from decoder: any Decoder) throws { value = try? decoder.singleValueContainer().decode(Double.self) }
+        }
+        return try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n").map {
+            try JSONDecoder().decode([String: Number].self, from: Data($0.utf8)).compactMapValues(\.value)
+        }
+    }
+
     /// A folder for a run.
     static func run(_ name: String, in folder: URL) throws -> RunFolder {
         let run = RunFolder(folder.appendingPathComponent(name))
@@ -85,11 +96,13 @@ final class ScriptedTask: TrainingTask {
         self.validations = validations[...]
     }
 
-    func loss(batch: Int) -> (loss: Tensor, parts: [String: Double]) {
+    func loss(batch: Int, members: Range<Int>?) -> (loss: Tensor, parts: [String: Double]) {
         batches.append(batch)
         let loss = (weight.tensor - Tensor(shape: [1], values: [1])).squared().mean() * factor(batch)
         return (loss, ["batch": Double(batch)])
     }
+
+    func files(batch: Int) -> [String] { ["map\(batch).fits"] }
 
     func validationLoss() -> Double? { validations.popFirst() }
 

@@ -9,6 +9,7 @@ import Testing
     private func configuration(_ change: (inout TrainingConfiguration) -> Void = { _ in }) throws -> TrainingConfiguration {
         var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
         (configuration.steps, configuration.saveEvery, configuration.validateEvery, configuration.learningRate) = (30, 5, 0, 0.1)
+        configuration.select = ["loss"]
         change(&configuration)
         try configuration.validate()
         return configuration
@@ -28,11 +29,7 @@ import Testing
         return progress?["step"] as? Int
     }
 
-    private func lines(_ run: RunFolder) throws -> [[String: Double]] {
-        try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n").map {
-            try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
-        }
-    }
+    private func lines(_ run: RunFolder) throws -> [[String: Double]] { try TrainingExample.log(run) }
 
     private func summary(_ run: RunFolder) throws -> TrainingSummary {
         let file = try SafetensorsFile(reading: run.model)
@@ -58,7 +55,9 @@ import Testing
             #expect(steps == Array(1...30))
             #expect(task.batches == Array(0..<30))
             #expect(losses[0] == 1 && losses[29] < 0.1)
-            #expect(try contents(run.url) == ["checkpoints", "curve.png", "metrics.jsonl", "model.safetensors", "samples"])
+            let names = try contents(run.url)
+            #expect(names.filter { !$0.hasPrefix("events.") } == ["checkpoints", "curve.png", "metrics.jsonl", "model.safetensors", "samples"])
+            #expect(names.count == 6 && EventFile.files(in: run.url).count == 1)
             #expect(try contents(run.checkpoints) == ["last.safetensors"])
             #expect(try contents(run.samples) == ["step-00000030.png"])
             #expect(try step(run.last) == 30)
@@ -71,7 +70,7 @@ import Testing
             let lines = try lines(run)
             #expect(lines.compactMap { $0["step"] } == [20, 30])
             #expect(lines[0]["batch"] == 9.5 && lines[1]["batch"] == 24.5)
-            for key in ["loss", "gradient_norm", "learning_rate", "crops_per_second", "seconds", "data_wait"] {
+            for key in ["loss", "gradient_norm", "learning_rate", "crops_per_second", "seconds", "data_wait_seconds"] {
                 #expect(lines.allSatisfy { $0[key] != nil }, "\(key)")
             }
         }
@@ -214,25 +213,121 @@ import Testing
     @Test func logGoesOnFromTheCheckpoint() throws {
         try withTemporaryFolder { folder in
             let run = try TrainingExample.run("run", in: folder)
-            let configuration = try configuration { ($0.steps, $0.saveEvery) = (80, 30) }
+            let configuration = try configuration { ($0.steps, $0.saveEvery, $0.maxSkipped) = (80, 30, 1) }
             let task = ScriptedTask()
             task.factor = { $0 == 52 ? .nan : 1 }
             #expect(throws: Failure.self) { try train(task, configuration, run) }
-            #expect(try lines(run).map { $0["step"] } == [20, 40])
+            #expect(try lines(run).map { $0["step"] } == [20, 40, 53])
             #expect(try step(run.last) == 30)
             try train(ScriptedTask(), configuration, run)
             #expect(try lines(run).map { $0["step"] } == [20, 40, 60, 80])
         }
     }
 
+    // MARK: - Divergence
+
+    /// Weights from which no step is finite any more.
     @Test func divergence() throws {
         try withTemporaryFolder { folder in
             let (run, task) = (try TrainingExample.run("run", in: folder), ScriptedTask())
-            task.factor = { $0 == 12 ? .infinity : 1 }
+            task.factor = { $0 >= 12 ? .infinity : 1 }
             let failure = try #require(throws: Failure.self) { try train(task, try configuration(), run) }
-            #expect(failure.category == .diverged && failure.problem.contains("step 13") && failure.remedy != nil)
+            #expect(failure.category == .diverged && failure.problem.contains("step 22") && failure.problem.contains("10 steps"), "\(failure)")
+            #expect(failure.found?.contains("map21.fits") == true && failure.remedy?.contains("lower learning rate") == true)
+            // What was good last stays, though a checkpoint was due since.
             #expect(try step(run.last) == 10)
             #expect(!FileManager.default.fileExists(atPath: run.model.path))
+        }
+    }
+
+    /// A step is skipped with all that it would have changed, and named; the next one is taken as if nothing had been.
+    @Test(arguments: [Float.nan, .infinity, 1e6]) func aBadBatchIsSkipped(_ factor: Float) throws {
+        try withTemporaryFolder { folder in
+            let (run, task) = (try TrainingExample.run("run", in: folder), ScriptedTask())
+            task.factor = { $0 == 12 ? factor : 1 }
+            var skipped: [SkippedStep] = []
+            let configuration = try configuration { ($0.schedule, $0.warmup, $0.skipNorm) = (.constant, 0, 100) }
+            let outcome = try TrainingLoop(configuration, task: task, folder: run).run(
+                report: { if let step = $0.skipped { skipped.append(step) } }, shouldStop: { false })
+            #expect(outcome == .finished && task.batches == Array(0..<30))
+            #expect(skipped.map(\.step) == [13] && skipped[0].files == ["map12.fits"] && "\(skipped[0])".contains("step 13"))
+            let text = try String(contentsOf: run.metrics, encoding: .utf8)
+            #expect(text.contains(#""skipped_files":["map12.fits"]"#))
+            let lines = try lines(run)
+            #expect(lines.map { $0["step"] } == [13, 20, 30] && lines.map { $0["skipped_steps"] } == [nil, 1, 1])
+            #expect(lines[1]["loss"]?.isFinite == true && abs((lines[1]["batch"] ?? 0) - (190.0 - 12) / 19) < 1e-9, "its parts count for nothing")
+
+            // The same steps without it, but for the average, which counts steps.
+            let (other, plain) = (try TrainingExample.run("plain", in: folder), ScriptedTask())
+            var shorter = configuration
+            shorter.steps = 29
+            try train(plain, shorter, other)
+            func weight(_ run: RunFolder) throws -> [Float] {
+                let file = try SafetensorsFile(reading: run.last)
+                return try ["weight", "first_moment", "second_moment"].map { try file.tensor(named: "\($0).layer.weight").item }
+            }
+            #expect(try weight(run) == weight(other))
+        }
+    }
+
+    @Test func aCheckpointWaitsForAGoodStep() throws {
+        try withTemporaryFolder { folder in
+            let (run, whole) = (try TrainingExample.run("run", in: folder), try TrainingExample.run("whole", in: folder))
+            func task() -> ScriptedTask {
+                let task = ScriptedTask()
+                task.factor = { (8...10).contains($0) ? .nan : 1 }
+                return task
+            }
+            // Asked to stop in the midst of skipped steps, it saves after the next good one.
+            #expect(try train(task(), try configuration { $0.saveEvery = 10 }, run, stop: 10) == .finished)
+            let stopped = try TrainingExample.run("stopped", in: folder)
+            var asked = false
+            let outcome = try TrainingLoop(try configuration { $0.saveEvery = 10 }, task: task(), folder: stopped)
+                .run(report: { asked = asked || $0.step == 10 }, shouldStop: { asked })
+            #expect(try outcome == .interrupted && step(stopped.last) == 12)
+            #expect(try train(task(), try configuration { $0.saveEvery = 10 }, stopped) == .finished)
+            #expect(try train(task(), try configuration { $0.saveEvery = 10 }, whole) == .finished)
+            #expect(try Data(contentsOf: stopped.model) == Data(contentsOf: whole.model))
+            #expect(try lines(stopped).last?["skipped_steps"] == 3)
+        }
+    }
+
+    @Test func tooManySkippedInAll() throws {
+        try withTemporaryFolder { folder in
+            let (run, task) = (try TrainingExample.run("run", in: folder), ScriptedTask())
+            task.factor = { $0 % 3 == 2 ? .nan : 1 }
+            let failure = try #require(throws: Failure.self) { try train(task, try configuration { $0.maxSkippedTotal = 4 }, run) }
+            #expect(failure.category == .diverged && failure.problem.contains("step 12") && failure.problem.contains("4 in all"), "\(failure)")
+        }
+    }
+
+    /// Over the steps of an extension warm-up and decay begin anew.
+    @Test func scheduleOfFurtherSteps() throws {
+        try withTemporaryFolder { folder in
+            let run = try TrainingExample.run("run", in: folder)
+            try train(ScriptedTask(), try configuration { ($0.steps, $0.warmup) = (40, 0) }, run)
+            #expect(try run.stepsWhenOver(patience: 0) == 40)
+            let further = try configuration { ($0.steps, $0.warmup, $0.scheduleStart) = (80, 10, 40) }
+            #expect(try train(ScriptedTask(), further, run, stop: 50) == .interrupted)
+            #expect(try run.stepsWhenOver(patience: 0) == nil)
+            try train(ScriptedTask(), further, run)
+            for line in try lines(run) where try #require(line["step"]) > 40 {
+                let step = try #require(line["step"]) - 1 - 40
+                #expect(abs(try #require(line["learning_rate"]) - 0.1 * min(1, (step + 1) / 10) * 0.5 * (1 + cos(.pi * step / 40))) < 1e-7)
+            }
+        }
+    }
+
+    /// What stopped for want of improvement gets its patience back.
+    @Test func furtherStepsAfterAnEarlyStop() throws {
+        try withTemporaryFolder { folder in
+            let run = try TrainingExample.run("run", in: folder)
+            var configuration = try configuration { ($0.validateEvery, $0.patience) = (4, 2) }
+            #expect(try train(ScriptedTask(validations: [0.5, 0.6, 0.7]), configuration, run) == .stoppedEarly(bestStep: 4))
+            #expect(try run.stepsWhenOver(patience: 2) == 12)
+            (configuration.steps, configuration.scheduleStart) = (20, 12)
+            #expect(try train(ScriptedTask(validations: [0.6, 0.4]), configuration, run) == .finished)
+            #expect(try summary(run).steps == 20)
         }
     }
 

@@ -17,10 +17,7 @@ import Testing
 
     /// The lines of the log, without what depends on the clock.
     private func lines(_ run: RunFolder) throws -> [[String: Double]] {
-        try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n").map {
-            try JSONDecoder().decode([String: Double].self, from: Data($0.utf8))
-                .filter { !["seconds", "crops_per_second", "data_wait"].contains($0.key) }
-        }
+        try TrainingExample.log(run).map { $0.filter { !["seconds", "crops_per_second", "data_wait_seconds"].contains($0.key) } }
     }
 
     // MARK: - Learning

@@ -54,6 +54,25 @@ import Testing
         }
     }
 
+    /// Micro-batches ask for parts of batches; the crops are those of whole ones.
+    @Test func partsOfABatchAreThoseOfTheWhole() throws {
+        try withData { folder, data in
+            var configuration = try configuration(.enhance)
+            (configuration.batchSize, configuration.accumulate, configuration.microBatch) = (3, 2, 2)
+            let collection = try TrainingExample.collection(data.appendingPathComponent("train"))
+            let task = try RegressionTraining(configuration, model: ModelsExample.newModel(configuration), training: collection, validation: nil)
+            let parts = MicroBatches(configuration).parts
+            #expect(parts.map(\.members) == [0..<2, 2..<3, 0..<2, 2..<3])
+            // Announced or not, in their order or not.
+            let unannounced = try parts.map { try task.loss(batch: $0.batch, members: $0.members).loss.item }
+            task.prepare(parts)
+            #expect(try parts.map { try task.loss(batch: $0.batch, members: $0.members).loss.item } == unannounced)
+            task.prepare(parts.reversed())
+            #expect(try parts.map { try task.loss(batch: $0.batch, members: $0.members).loss.item } == unannounced)
+            #expect(task.secondsWaited > 0)
+        }
+    }
+
     @Test func noMoreIsKeptThanMemoryHolds() throws {
         try withTemporaryFolder { folder in
             try TrainingExample.writeMaps(6, to: folder)
@@ -196,8 +215,8 @@ import Testing
                 try checkpoint.names.map { ($0, try checkpoint.tensor(named: $0)) },
                 metadata: ["sr.progress": try #require(checkpoint.metadata["sr.progress"]), "sr.data": known], to: run.last)
             func remarks() throws -> [String] { try trainer(configuration(.vqgan), data, all).remarks(resuming: run) }
-            // But for the digest of the checkpoint, which it tells not either.
-            #expect(try remarks().count == 1)
+            // But for what the checkpoint does not tell either: its digest, configuration and program.
+            #expect(try remarks().count == 2)
             let file = data.appendingPathComponent("train/map1.fits")
             try damage(file)
             let failure = try #require(throws: Failure.self) { try remarks() }
@@ -256,8 +275,8 @@ import Testing
 
             let limit = try 10 * Data(contentsOf: files[0]).count
             #expect(try model("few", (few, MemorySize(bytes: limit))) == expected)
-            let left = try latents(in: few)
-            #expect(try !left.isEmpty && left.count < files.count && left.reduce(0) { try $0 + Data(contentsOf: $1).count } <= limit)
+            let left = try latents(in: few).map { try Data(contentsOf: $0).count }
+            #expect(!left.isEmpty && left.count < files.count && left.reduce(0, +) <= limit, "\(left), limit \(limit)")
         }
     }
 }

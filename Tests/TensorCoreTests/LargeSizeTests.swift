@@ -55,7 +55,8 @@ import Testing
         let bias = Parameter(numbers.normal([geometry.outputs]))
         let result = convolution(x.value, weight: weight.value, bias: bias.value, stride: geometry.stride, padding: geometry.padding)
         let cotangent = numbers.normal(result.shape)
-        let expected = reference(geometry, x.value, weight.value, bias.value, cotangent)
+        let expected = ConvolutionReference(
+            x.value, weight: weight.value, bias: bias.value, cotangent: cotangent, stride: geometry.stride, padding: geometry.padding)
         // Kernels for processors without fused multiply-add round up to half as much again as the others.
         expectClose(result, expected.output, "output", tolerance: 1.5e-5)
         let gradients = valueWithGradient(at: [x, weight, bias]) {
@@ -118,40 +119,6 @@ import Testing
         #expect(x.permuted([0, 1, 2, 3]).values == values)
         #expect(Tensor(zeros: [3, 0, 2]).permuted([1, 0, 2]).shape == [0, 3, 2])
         #expect(Tensor(4).permuted([]).item == 4)
-    }
-
-    /// The sum over every output pixel and every tap that lies inside the image, with its three gradients.
-    private func reference(_ geometry: Geometry, _ x: Tensor, _ weight: Tensor, _ bias: Tensor, _ cotangent: Tensor) -> (
-        output: Tensor, x: Tensor, weight: Tensor, bias: Tensor
-    ) {
-        let (inputs, outputs) = (geometry.inputs, geometry.outputs)
-        let (height, width) = (cotangent.shape[1], cotangent.shape[2])
-        let (source, kernel, slope) = (x.values.map(Double.init), weight.values.map(Double.init), cotangent.values.map(Double.init))
-        var output = (0..<cotangent.count).map { Double(bias.values[$0 % outputs]) }
-        var (xGradient, weightGradient) = ([Double](repeating: 0, count: x.count), [Double](repeating: 0, count: weight.count))
-        var biasGradient = [Double](repeating: 0, count: outputs)
-        for (index, value) in slope.enumerated() { biasGradient[index % outputs] += value }
-        for pixel in 0..<geometry.batch * height * width {
-            let (image, row, column) = (pixel / (height * width), pixel / width % height, pixel % width)
-            for tap in 0..<geometry.kernel * geometry.kernel {
-                let y = row * geometry.stride + tap / geometry.kernel - geometry.padding.top
-                let z = column * geometry.stride + tap % geometry.kernel - geometry.padding.left
-                guard (0..<geometry.height).contains(y), (0..<geometry.width).contains(z) else { continue }
-                let from = ((image * geometry.height + y) * geometry.width + z) * inputs
-                for input in 0..<inputs {
-                    let weights = (tap * inputs + input) * outputs
-                    var total = 0.0
-                    for channel in 0..<outputs {
-                        output[pixel * outputs + channel] += source[from + input] * kernel[weights + channel]
-                        total += slope[pixel * outputs + channel] * kernel[weights + channel]
-                        weightGradient[weights + channel] += slope[pixel * outputs + channel] * source[from + input]
-                    }
-                    xGradient[from + input] += total
-                }
-            }
-        }
-        func tensor(_ values: [Double], _ shape: [Int]) -> Tensor { Tensor(shape: shape, values: values.map { Float($0) }) }
-        return (tensor(output, cotangent.shape), tensor(xGradient, x.shape), tensor(weightGradient, weight.shape), tensor(biasGradient, bias.shape))
     }
 
     @Test(arguments: [(1, 600, 32, 4), (2, 257, 12, 1), (1, 129, 6, 2)])

@@ -109,17 +109,4 @@ import Testing
         for (parameter, value) in zip(network.store.parameters, values) { expectSame(parameter.value, value, "weight") }
         #expect(gradients(network, at: network.adapters.parameters)[network.up] == nil)
     }
-
-    /// A recomputed block gives its adapters' gradients once, whether they are named with its parameters or not.
-    @Test(arguments: [false, true]) func recomputation(namesAdapters: Bool) throws {
-        let network = Network.trained()
-        let all = network.store.parameters + network.adapters.parameters
-        let named = network.store.parameters + (namesAdapters ? network.adapters.parameters : [])
-        for tracked in [all, network.adapters.parameters] {
-            let direct = gradients(network, at: tracked)
-            let again = valueWithGradient(at: tracked) { (checkpoint([x], parameters: named) { network($0[0]) } * cotangent).sum() }.gradients
-            for parameter in tracked { expectSame(again[parameter], try #require(direct[parameter]), "gradient") }
-            if tracked.count < all.count { #expect(again[network.weight] == nil) }
-        }
-    }
 }

@@ -37,6 +37,13 @@ import VectorKernels
         #expect(parts.position == 37)
     }
 
+    @Test func someRowsAreThoseOfAll() {
+        var (whole, part) = (Random(seed: 7, position: 2), Random(seed: 7, position: 2))
+        expectSame(part.normal([5, 3, 2], rows: 1..<4), whole.normal([5, 3, 2]).sliced(axis: 0, range: 1..<4), "rows")
+        #expect(part == whole)
+        #expect(part.normal([4], rows: 0..<0).count == 0 && part.position == whole.position + 4)
+    }
+
     @Test func seedsAndStreamsDiffer() {
         func first(_ random: Random) -> [Float] {
             var random = random

@@ -259,6 +259,31 @@ import Testing
         }
     }
 
+    /// Of tensors that are copied for the file one is in memory at a time.
+    @Test(arguments: [SafetensorsFile.ElementType.float32, .float16]) func copiesAreMadeInTurn(type: SafetensorsFile.ElementType) throws {
+        final class Made { weak var storage: Storage? }
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("model.safetensors")
+            var copies: [Made] = []
+            let tensors = (0..<6).map { index in
+                NamedTensor("tensor \(index)", copying: [3, 100]) {
+                    #expect(copies.allSatisfy { $0.storage == nil })
+                    let (tensor, made) = (Tensor(repeating: Float(index), shape: [3, 100]), Made())
+                    made.storage = tensor.storage
+                    copies.append(made)
+                    return tensor
+                }
+            }
+            try writeSafetensors(of: tensors + [NamedTensor("last", Tensor(7))], type: type, to: url)
+            #expect(copies.count == 6)
+            let file = try SafetensorsFile(reading: url)
+            for index in 0..<6 {
+                expectSame(try file.tensor(named: "tensor \(index)"), Tensor(repeating: Float(index), shape: [3, 100]), "tensor \(index)")
+            }
+            #expect(try file.tensor(named: "last").item == 7)
+        }
+    }
+
     @Test func unwritablePlace() throws {
         try withTemporaryFolder { folder in
             let url = folder.appendingPathComponent("no/such/folder/model.safetensors")

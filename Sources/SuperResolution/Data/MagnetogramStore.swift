@@ -37,9 +37,9 @@ package final class MagnetogramStore: @unchecked Sendable {
     private var digests: [String: String] = [:]
     private var remarked: Set<String> = []
 
-    /// - Parameter memory: a quarter of what the process may use unless told otherwise.
+    /// - Parameter memory: a quarter of what the process may have unless told otherwise.
     package init(memory: MemorySize? = nil, logger: Logger) {
-        self.memory = memory ?? MemorySize(bytes: MemorySize.usable.bytes / 4)
+        self.memory = memory ?? MemorySize(bytes: Memory.limit / 4)
         self.logger = logger
     }
 

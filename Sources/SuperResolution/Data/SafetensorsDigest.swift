@@ -8,21 +8,17 @@ private let digestKey = "sr.digest"
 /// Writes tensors and metadata as ``TensorCore/writeSafetensors(_:metadata:type:to:)`` does, and with them their digest.
 /// - Throws: `Failure` (`.cannotWrite`)
 func writeWithDigest(
-    _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String], type: SafetensorsFile.ElementType = .float32, to url: URL
+    _ tensors: [NamedTensor], metadata: [String: String], type: SafetensorsFile.ElementType = .float32, to url: URL
 ) throws {
-    let lines = Parallel.map(tensors.count) { index in
-        Result {
-            let (name, tensor) = tensors[index]
-            let type = type.stored(tensor)
-            let values =
-                type == .float16
-                ? try tensor.float16Bits.withUnsafeBytes { try sha256(of: $0) }
-                : try sha256(of: UnsafeRawBufferPointer(start: tensor.pointer, count: tensor.count * type.size))
-            return line(name, type, tensor.shape, values)
-        }
+    func digested(_ tensor: NamedTensor) throws -> String {
+        let type = type.stored(tensor.shape)
+        return line(tensor.name, type, tensor.shape, try tensor.tensor.withBytes(as: type) { try sha256(of: $0) })
     }
-    let sum = try digest(try lines.map { try $0.get() }, metadata)
-    try writeSafetensors(tensors, metadata: metadata.merging([digestKey: sum]) { $1 }, type: type, to: url)
+    // Copies are made one after the other, so that few are in memory at a time.
+    let copied = tensors.filter { $0.isCopied || type == .float16 }, others = tensors.filter { !($0.isCopied || type == .float16) }
+    let lines = try copied.map(digested) + Parallel.map(others.count) { index in Result { try digested(others[index]) } }.map { try $0.get() }
+    let sum = try digest(lines, metadata)
+    try writeSafetensors(of: tensors, metadata: metadata.merging([digestKey: sum]) { $1 }, type: type, to: url)
 }
 
 extension SafetensorsFile {

@@ -34,6 +34,25 @@ struct TrainingFiles: Codable {
         (self.training, self.validation) = (files(training), validation.map(files))
     }
 
+    /// As they are known by their headers alone.
+    var withoutPixels: TrainingFiles {
+        func known(_ file: File) -> File { File(name: file.name, header: file.header, pixels: nil) }
+        var result = self
+        (result.training, result.validation) = (training.map(known), validation.map { $0.map(known) })
+        return result
+    }
+
+    /// Has pixels refused from now on unless they are these.
+    /// - Throws: `Failure` (`.badData`) if a file was read already and had others.
+    func expectPixels(training: MagnetogramCollection, validation: MagnetogramCollection?) throws {
+        for (files, collection) in [(self.training, training), (self.validation ?? [], validation)] {
+            guard let collection else { continue }
+            for (file, entry) in zip(files, collection.entries) {
+                if let pixels = file.pixels { try collection.store.expect(pixels, of: entry) }
+            }
+        }
+    }
+
     /// Refuses other data than these, now and when files are read from now on. Names may change, and so may whether there is validation. Files of other
     /// headers are read: with the same pixels they are the same, however they are packed.
     /// - Parameters:
@@ -43,6 +62,7 @@ struct TrainingFiles: Codable {
     func check(training: MagnetogramCollection, validation: MagnetogramCollection?, at location: String) throws {
         try Self.check(self.training, training, "training", at: location)
         if let own = self.validation, let validation { try Self.check(own, validation, "validation", at: location) }
+        try expectPixels(training: training, validation: validation)
     }
 
     /// A magnetogram by what tells it from all others.
@@ -53,21 +73,19 @@ struct TrainingFiles: Codable {
 
     private static func check(_ own: [File], _ found: MagnetogramCollection, _ part: String, at location: String) throws {
         let headers = found.entries.map { String($0.digest.prefix(16)) }
-        if own.map(\.header) != headers {
-            let (before, now) = (Set(own.compactMap(\.header)), Set(headers))
-            func isThere(_ file: File) -> Bool { file.header.map(now.contains) ?? false }
-            // Those that are not known by their headers may be by their pixels.
-            let isDue = own.contains { !isThere($0) && $0.pixels != nil }
-            let keys = Parallel.map(headers.count) { index in
-                Result {
-                    try isDue && !before.contains(headers[index]) ? found.store.fields(of: found.entries[index]).digest() : headers[index]
-                }
+        guard own.map(\.header) != headers else { return }
+        let (before, now) = (Set(own.compactMap(\.header)), Set(headers))
+        func isThere(_ file: File) -> Bool { file.header.map(now.contains) ?? false }
+        // Those that are not known by their headers may be by their pixels.
+        let isDue = own.contains { !isThere($0) && $0.pixels != nil }
+        let keys = Parallel.map(headers.count) { index in
+            Result {
+                try isDue && !before.contains(headers[index]) ? found.store.fields(of: found.entries[index]).digest() : headers[index]
             }
-            try compare(
-                own.map { Named(name: $0.name, key: isThere($0) ? $0.header ?? "" : $0.pixels ?? $0.header ?? "") },
-                try zip(found.entries, keys).map { Named(name: $0.url.lastPathComponent, key: try $1.get()) }, part, at: location)
         }
-        for (file, entry) in zip(own, found.entries) { if let pixels = file.pixels { try found.store.expect(pixels, of: entry) } }
+        try compare(
+            own.map { Named(name: $0.name, key: isThere($0) ? $0.header ?? "" : $0.pixels ?? $0.header ?? "") },
+            try zip(found.entries, keys).map { Named(name: $0.url.lastPathComponent, key: try $1.get()) }, part, at: location)
     }
 
     private static func compare(_ own: [Named], _ found: [Named], _ part: String, at location: String) throws {

@@ -31,9 +31,9 @@ package struct Adapter {
     }
 
     /// - Throws: `Failure` (`.cannotWrite`)
-    package func write(to url: URL) throws { try Self.write(store.stateDictionary(), description, to: url) }
+    package func write(to url: URL) throws { try Self.write(store.namedTensors(), description, to: url) }
 
-    private static func write(_ tensors: [(name: String, tensor: Tensor)], _ description: Description, to url: URL) throws {
+    private static func write(_ tensors: [NamedTensor], _ description: Description, to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = String(decoding: try encoder.encode(description), as: UTF8.self)
@@ -46,7 +46,7 @@ package struct Adapter {
         let file = try SafetensorsFile(reading: url)
         var description = try Self.description(of: file, at: url)
         description.calibration = calibration
-        try write(try file.names.map { ($0, try file.tensor(named: $0)) }, description, to: url)
+        try write(try file.names.map { NamedTensor($0, try file.tensor(named: $0)) }, description, to: url)
     }
 
     /// - Throws: `Failure` (`.badData`) if the file is no adapter.
@@ -98,8 +98,8 @@ extension Model {
 
     /// The SHA-256 of all weights, in hexadecimal; of a model written with 16-bit weights (``writeHalfPrecision(to:)``) the same.
     package func weightsDigest() throws -> String {
-        let digests = try stores.flatMap { prefix, store in store.stateDictionary().map { (prefix + $0.name, $0.tensor) } }.map { name, tensor in
-            return "\(name) \(tensor.shape) \(try tensor.float16Bits.withUnsafeBytes { try sha256(of: $0) })\n"
+        let digests = try stores.flatMap { prefix, store in store.namedTensors().map { $0.prefixed(prefix) } }.map { tensor in
+            "\(tensor.name) \(tensor.shape) \(try tensor.tensor.withBytes(as: .float16) { try sha256(of: $0) })\n"
         }
         return try Array(digests.joined().utf8).withUnsafeBytes { try sha256(of: $0) }
     }

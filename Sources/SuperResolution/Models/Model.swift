@@ -25,9 +25,12 @@ public final class Model {
     private static let remedy = "the file was not written by this program, or is damaged; fetch or train the model again"
 
     /// A model with initial weights.
-    package init(_ description: ModelDescription, seed: UInt64) {
-        self.description = description
-        (firstStageStore, networkStore) = (ParameterStore(seed: seed), ParameterStore(seed: seed))
+    package convenience init(_ description: ModelDescription, seed: UInt64) {
+        self.init(description, in: ParameterStore(seed: seed), ParameterStore(seed: seed))
+    }
+
+    private init(_ description: ModelDescription, in firstStageStore: ParameterStore, _ networkStore: ParameterStore) {
+        (self.description, self.firstStageStore, self.networkStore) = (description, firstStageStore, networkStore)
         networks =
             switch description.system {
             case .autoencoder(let configuration): .autoencoder(configuration.makeAutoencoder(in: firstStageStore.root))
@@ -130,7 +133,7 @@ public final class Model {
         }
         try description.validate(at: url.path, values: file.names.reduce(0) { $0 + (file.shape(of: $1)?.reduce(1, *) ?? 0) }, remedy: Self.remedy)
         try file.verifyDigest(of: "model", remedy: Self.remedy)
-        self.init(description, seed: 0)
+        self.init(description, in: .unfilled(), .unfilled())
         for (prefix, store) in stores { try store.load(file, prefix: prefix, unused: PaperUNet.isUnused) }
     }
 
@@ -151,10 +154,11 @@ public final class Model {
     public func writeHalfPrecision(to url: URL, card: ModelCard? = nil, at location: String? = nil) throws {
         if let card { description.card = card }
         let largest: Float = 65504
-        for (name, tensor) in tensors() {
-            guard SafetensorsFile.ElementType.float16.stored(tensor) == .float16, let index = tensor.firstIndex(exceeding: largest) else { continue }
+        for named in tensors() where SafetensorsFile.ElementType.float16.stored(named.shape) == .float16 {
+            let tensor = named.tensor
+            guard let index = tensor.firstIndex(exceeding: largest) else { continue }
             throw Failure(
-                .badData, "a weight is too large for 16 bits", at: (location.map { "\($0), " } ?? "") + "tensor \(name)",
+                .badData, "a weight is too large for 16 bits", at: (location.map { "\($0), " } ?? "") + "tensor \(named.name)",
                 expected: "at most \(Int(largest)) in magnitude",
                 found: "\(tensor.pointer[index])", remedy: "use the model with 32-bit weights as it is")
         }
@@ -177,11 +181,9 @@ public final class Model {
     }
 
     /// What its file holds.
-    private func tensors(firstStageValues: [Tensor]? = nil, networkValues: [Tensor]? = nil) -> [(name: String, tensor: Tensor)] {
+    private func tensors(firstStageValues: [Tensor]? = nil, networkValues: [Tensor]? = nil) -> [NamedTensor] {
         stores.flatMap { prefix, store in
-            store.stateDictionary(values: store === networkStore ? networkValues : firstStageValues).map {
-                (name: prefix + $0.name, tensor: $0.tensor)
-            }
+            store.namedTensors(values: store === networkStore ? networkValues : firstStageValues).map { $0.prefixed(prefix) }
         }
     }
 }

@@ -50,20 +50,35 @@ package final class AutoencoderTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
-    private static let batchName = "autoencoder batch"
+    /// The autoencoder, whose codes do not decay, and the discriminator (as Esser et al. train them, with two optimisers).
+    package func optimizerGroups(_ configuration: TrainingConfiguration) -> [OptimizerGroup] {
+        let own = OptimizerGroup(
+            parameters: model.firstStageStore.parameters, undecayed: [autoencoder.codebook].compactMap(\.self),
+            learningRate: configuration.learningRate, clipNorm: configuration.clipNorm, weightDecay: configuration.weightDecay)
+        guard companions.discriminator != nil else { return [own] }
+        let other = weights.discriminatorTraining
+        return [
+            own,
+            OptimizerGroup(
+                name: "discriminator", parameters: companions.store.parameters, learningRate: other.learningRate, clipNorm: other.clipNorm,
+                weightDecay: 0),
+        ]
+    }
 
-    package func prepare(_ batches: some Collection<Int>) { stream.prepare(batches.prefix(batchesAhead)) }
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
+
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
 
     package var secondsWaited: Double { stream.secondsWaited }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
-        _ = collection.batch(configuration, fixed: fixedCrops, &random)
-        let sample = CropSample(joining: try stream(batch)), (field, known) = (sample.field, sample.known)
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        var (crops, random) = draw(batch)
+        let members = members ?? crops.indices
+        let sample = CropSample(joining: try stream(batch, members)), (field, known) = (sample.field, sample.known)
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
-        let noisy = weights.latentNoise > 0 ? codes + random.normal(codes.shape) * weights.latentNoise : codes
+        let noisy = weights.latentNoise > 0 ? codes + noise(like: codes, members, &random) * weights.latentNoise : codes
         let features = autoencoder.features(of: noisy)
         let reconstruction = autoencoder.image(from: features, of: noisy)
 
@@ -78,7 +93,7 @@ package final class AutoencoderTraining: TrainingTask {
             loss = loss + codebookLoss
             parts["codebook"] = Double(codebookLoss.item)
         }
-        if let indices { parts["codebook_perplexity"] = noteUsage(indices, latents.detached, batch: batch, &random) }
+        if let indices { parts["codebook_perplexity"] = noteUsage(indices) }
         if let discriminator = companions.discriminator, isAdversarial(step: batch / configuration.accumulate) {
             let verdict = PatchDiscriminator.hingeLoss(
                 real: discriminator(values, isTraining: true), fake: discriminator(Self.masked(reconstruction.detached, known), isTraining: true))
@@ -86,6 +101,19 @@ package final class AutoencoderTraining: TrainingTask {
             parts["discriminator"] = Double(verdict.item)
         }
         return (loss, parts)
+    }
+
+    private static let batchName = "autoencoder batch"
+
+    /// A batch's crops, and what else is drawn for it.
+    private func draw(_ batch: Int) -> (crops: [MagnetogramCollection.Crop], random: Random) {
+        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
+        return (collection.batch(configuration, fixed: fixedCrops, &random), random)
+    }
+
+    /// Noise for some of a batch's latents.
+    private func noise(like latents: Tensor, _ members: Range<Int>, _ random: inout Random) -> Tensor {
+        random.normal([configuration.batchSize] + latents.shape.dropFirst(), rows: members)
     }
 
     private func isAdversarial(step: Int) -> Bool { step >= weights.adversarialStart }
@@ -134,28 +162,36 @@ package final class AutoencoderTraining: TrainingTask {
 
     private static func masked(_ values: Tensor, _ known: Tensor?) -> Tensor { known.map { values * $0 } ?? values }
 
-    /// Counts used codes and, now and then, sets those never used to latents of the batch (Dhariwal et al. 2020, section 3.1, restart them likewise).
+    /// Counts used codes.
     /// - Returns: the perplexity of the batch's codes, exp(−Σ p ln p): how many codes it uses, as if evenly.
-    private func noteUsage(_ indices: [Int], _ latents: Tensor, batch: Int, _ random: inout Random) -> Double {
-        guard let usage = companions.usage, let codebook = autoencoder.codebook else { return 0 }
+    private func noteUsage(_ indices: [Int]) -> Double {
+        guard let usage = companions.usage else { return 0 }
         var counts = [Float](repeating: 0, count: usage.value.count)
         for index in indices { counts[index] += 1 }
         let total = Double(indices.count)
         let entropy = counts.reduce(0.0) { $1 == 0 ? $0 : $0 - Double($1) / total * log(Double($1) / total) }
-        let sums = zip(usage.value.values, counts).map(+)
-        usage.value = Tensor(shape: usage.value.shape, values: sums)
-        if weights.revival > 0, (batch + 1) % (weights.revival * configuration.accumulate) == 0 {
-            let channels = latents.extent(-1)
-            let (rows, known) = (latents.values, latents.count / channels)
-            var codes = codebook.value.values
-            for code in sums.indices where sums[code] == 0 {
-                let row = random.integer(below: known)
-                codes.replaceSubrange(code * channels..<(code + 1) * channels, with: rows[row * channels..<(row + 1) * channels])
-            }
-            codebook.value = Tensor(shape: codebook.value.shape, values: codes)
-            usage.value = Tensor(zeros: usage.value.shape)
-        }
+        usage.value = Tensor(shape: usage.value.shape, values: zip(usage.value.values, counts).map(+))
         return exp(entropy)
+    }
+
+    /// Now and then sets codes never used to latents of the step's last batch, of its first micro-batch (Dhariwal et al. 2020, section 3.1, restart them
+    /// likewise).
+    package func beforeUpdate(step: Int) throws {
+        guard let usage = companions.usage, let codebook = autoencoder.codebook else { return }
+        guard weights.revival > 0, (step + 1) % weights.revival == 0 else { return }
+        var (crops, random) = draw((step + 1) * configuration.accumulate - 1)
+        let field = try collection.maskedFields(Array(crops.prefix(configuration.microBatch ?? configuration.batchSize))).field
+        let latents = Tape.withoutRecording { autoencoder.encode(model.description.normalization.normalize(field)) }
+        if weights.latentNoise > 0 { _ = noise(like: latents, 0..<0, &random) }
+        let channels = latents.extent(-1)
+        let (rows, known) = (latents.values, latents.count / channels)
+        var codes = codebook.value.values
+        for (code, count) in usage.value.values.enumerated() where count == 0 {
+            let row = random.integer(below: known)
+            codes.replaceSubrange(code * channels..<(code + 1) * channels, with: rows[row * channels..<(row + 1) * channels])
+        }
+        codebook.value = Tensor(shape: codebook.value.shape, values: codes)
+        usage.value = Tensor(zeros: usage.value.shape)
     }
 
     /// The sum of three shares of the truth, over all validation crops together: Σ|ΔB| / Σ|B|, the deviation of Σ|B| from the truth's, and that of the
@@ -201,6 +237,9 @@ extension MagnetogramCollection {
         var random = Random(seed: seed, name: "fixed crops")
         return (0..<count).map { _ in randomCrop(size: size, &random) }
     }
+
+    /// The files that crops are cut from, each once.
+    func names(of crops: [Crop]) -> [String] { Set(crops.map(\.file)).sorted().map { entries[$0].url.lastPathComponent } }
 
     /// The crops of a batch: drawn anew, or of the fixed ones.
     func batch(_ configuration: TrainingConfiguration, fixed: [Crop], _ random: inout Random) -> [Crop] {

@@ -14,7 +14,6 @@ package final class CorrDiffRegressionTraining: TrainingTask {
     private let model: Model
     private let corrdiff: CorrDiff
     private let folds: [Int]?
-    private let fixedCrops: [MagnetogramCollection.Crop]
     private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
@@ -31,22 +30,22 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         (self.configuration, self.model, self.corrdiff) = (configuration, model, corrdiff)
         collection = training
         folds = training.folds(corrdiff.configuration.folds)
-        fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
-        stream = training.stream(configuration, Self.batchName, fixed: fixedCrops, scale: CorrDiff.transform.side)
+        let fixed = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, "mean and spread batch", fixed: fixed, scale: CorrDiff.transform.side)
         self.validation = validation.map { ($0, $0.fixedCrops(64, size: configuration.cropSize, seed: 0)) }
     }
 
-    private static let batchName = "mean and spread batch"
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
 
-    package func prepare(_ batches: some Collection<Int>) { stream.prepare(batches.prefix(batchesAhead)) }
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
 
     package var secondsWaited: Double { stream.secondsWaited }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
-        let crops = collection.batch(configuration, fixed: fixedCrops, &random)
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        let drawn = stream.crops(batch)
+        let crops = Array(drawn[members ?? drawn.indices])
         let sample = CorrDiffSample(
-            CropSample(joining: try stream(batch)), areMaps: crops.map { collection.entries[$0.file].isMap }, corrdiff)
+            CropSample(joining: try stream(batch, members)), areMaps: crops.map { collection.entries[$0.file].isMap }, corrdiff)
         var (means, about) = (Self.huber(sample.estimate.mean - sample.target).mean(weightedBy: sample.known), sample.estimate.mean.detached)
         let parts = ["mean": Double(means.item)]
         if let folds {

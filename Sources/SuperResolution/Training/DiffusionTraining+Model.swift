@@ -66,7 +66,7 @@ extension Model {
         let stream = CropStream(
             count: crops.count, crops: { _ in crops },
             make: try LatentEncoder(self, training, isTraining: true, statistics: nil).callAsFunction)
-        stream.prepare([0])
+        stream.prepare([(group: 0, members: nil)])
         let raw = LatentEncoder.joined(try stream(0))
         return LatentStatistics(target: raw.target, condition: raw.condition)
     }

@@ -8,7 +8,7 @@ import TensorCore
 /// standardised rest of coefficients, given what ``CorrDiff`` tells of them.
 ///
 /// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them. Meanwhile the
-/// next such generation is encoded in the background.
+/// next such generation is encoded in the background, unless ranks share that work.
 package final class DiffusionTraining: TrainingTask {
     private typealias Latents = LatentEncoder.Latents
 
@@ -19,6 +19,8 @@ package final class DiffusionTraining: TrainingTask {
     private let network: any DenoisingNetwork
     private let alphas: [Double]
     private let fixedCrops: [MagnetogramCollection.Crop]
+    /// Whether batches are windows of crops encoded together.
+    private let drawsFromPool: Bool
     /// Of a model that is fine-tuned: what is adapted, and its digest before.
     private let adapted: (adaptation: Adaptation, base: String)?
     private let validationCollection: MagnetogramCollection?
@@ -28,6 +30,8 @@ package final class DiffusionTraining: TrainingTask {
     /// The last generation.
     private var encoded: (generation: Int, latents: Latents)?
     private var validationLatents: Latents?
+
+    private var ranks = Ranks.alone
 
     /// What is trained: the network, unless told otherwise.
     package let store: ParameterStore
@@ -57,16 +61,17 @@ package final class DiffusionTraining: TrainingTask {
         (validationCollection, self.cache) = (validation, cache)
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
-        let (fixed, encoder) = (fixedCrops, try LatentEncoder(model, training, isTraining: true, statistics: diffusion.statistics, cache: cache))
+        drawsFromPool = fixedCrops.isEmpty && configuration.latentCrops > 0
+        let encoder = try LatentEncoder(model, training, isTraining: true, statistics: diffusion.statistics, cache: cache)
         stream =
-            Self.cutsFromGenerations(configuration)
+            drawsFromPool
             ? CropStream(
-                count: configuration.latentCrops, crops: { Self.crops(ofGeneration: $0, configuration, training) }, make: encoder.callAsFunction)
+                count: configuration.latentCrops, crops: { Self.poolCrops(generation: $0, configuration, training) }, make: encoder.callAsFunction)
             : CropStream(
                 count: configuration.batchSize,
-                crops: { batch in
-                    var random = Random(seed: configuration.seed, name: Self.name(ofBatch: batch))
-                    return training.batch(configuration, fixed: fixed, &random)
+                crops: { [fixedCrops] batch in
+                    var random = Self.random(batch, configuration)
+                    return training.batch(configuration, fixed: fixedCrops, &random)
                 }, make: encoder.callAsFunction)
         adapted = try configuration.system.diffusion?.adaptation.map { ($0, try base ?? model.weightsDigest()) }
     }
@@ -74,41 +79,45 @@ package final class DiffusionTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
-    private static func name(ofBatch batch: Int) -> String { "diffusion batch \(batch)" }
-
-    /// Whether batches are windows of larger crops that are encoded together.
-    private static func cutsFromGenerations(_ configuration: TrainingConfiguration) -> Bool {
-        configuration.overfit == 0 && configuration.latentCrops > 0
+    /// What is drawn for a batch.
+    private static func random(_ batch: Int, _ configuration: TrainingConfiguration) -> Random {
+        Random(seed: configuration.seed, name: "diffusion batch \(batch)")
     }
 
-    /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
-    private static func crops(
-        ofGeneration generation: Int, _ configuration: TrainingConfiguration, _ collection: MagnetogramCollection
-    ) -> [MagnetogramCollection.Crop] {
-        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
-        return (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+    package func files(batch: Int) -> [String] {
+        guard drawsFromPool else { return collection.names(of: stream.crops(batch)) }
+        var random = Self.random(batch, configuration)
+        let crops = stream.crops(generation(batch: batch))
+        let side = 2 * configuration.cropSize / model.factor
+        return collection.names(of: (0..<configuration.batchSize).map { _ in crops[drawWindow(of: crops.count, side: side, &random).crop] })
     }
 
-    private func generation(ofBatch batch: Int) -> Int { batch / (configuration.latentRefresh * configuration.accumulate) }
+    package func work(with ranks: Ranks) { self.ranks = ranks }
 
-    package func prepare(_ batches: some Collection<Int>) {
-        guard Self.cutsFromGenerations(configuration) else { return stream.prepare(batches.prefix(batchesAhead)) }
-        guard let first = batches.first.map(generation) else { return }
-        let next = batches.first { generation(ofBatch: $0) > first }.map(generation)
-        stream.prepare([encoded?.generation == first ? nil : first, next].compactMap { $0 })
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) {
+        guard drawsFromPool else { return stream.prepare(parts) }
+        // Ranks encode a generation together, when all need it.
+        guard ranks.count == 1 else { return }
+        let generations = parts.lazy.map { self.generation(batch: $0.batch) }
+        guard let present = generations.first(where: { _ in true }) else { return }
+        let next = generations.first { $0 > present }
+        stream.prepare([encoded?.generation == present ? nil : present, next].compactMap { $0 }.map { (group: $0, members: nil) })
     }
 
     package var secondsWaited: Double { stream.secondsWaited }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
         let size = configuration.batchSize
-        var random = Random(seed: configuration.seed, name: Self.name(ofBatch: batch))
-        let windows = try drawWindows(batch: batch, &random)
+        let members = members ?? 0..<size
+        var random = Self.random(batch, configuration)
+        let windows = try drawWindows(batch: batch, members, &random)
         // Stratified over 1 … T − 1: each sample of the batch draws from its own share of the range.
         let range = Double(diffusion.schedule.steps - 1)
-        let timesteps = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
-        let error = squaredError(windows, timesteps: timesteps, noise: random.normal(windows.target.shape))
-        let values = (0..<size).map { error.detached.sample($0).mean(weightedBy: windows.weights?.sample($0)).item }
+        let drawn = (0..<size).map { 1 + min(Int(range) - 1, Int((Double($0) + Double(random.uniform())) / Double(size) * range)) }
+        let timesteps = Array(drawn[members])
+        let error = squaredError(
+            windows, timesteps: timesteps, noise: random.normal([size] + windows.target.shape.dropFirst(), rows: members))
+        let values = timesteps.indices.map { error.detached.sample($0).mean(weightedBy: windows.weights?.sample($0)).item }
         var parts: [String: Double] = [:]
         for quartile in 0..<4 {
             let members = timesteps.indices.filter { timesteps[$0] * 4 / diffusion.schedule.steps == quartile }
@@ -176,19 +185,36 @@ package final class DiffusionTraining: TrainingTask {
         return (prediction - diffusion.prediction.target(clean: latents.target, noise: noise, signal: signal, deviation: deviation)).squared()
     }
 
-    private func drawWindows(batch: Int, _ random: inout Random) throws -> Latents {
-        guard Self.cutsFromGenerations(configuration) else {
+    /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
+    private static func poolCrops(
+        generation: Int, _ configuration: TrainingConfiguration, _ collection: MagnetogramCollection
+    ) -> [MagnetogramCollection.Crop] {
+        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
+        return (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+    }
+
+    /// Counts the times that other crops are encoded.
+    private func generation(batch: Int) -> Int { batch / (configuration.latentRefresh * configuration.accumulate) }
+
+    /// A batch's window in encoded crops of `side` latents.
+    private func drawWindow(of crops: Int, side: Int, _ random: inout Random) -> (crop: Int, row: Int, column: Int) {
+        let places = side - configuration.cropSize / model.factor + 1
+        return (random.integer(below: crops), random.integer(below: places), random.integer(below: places))
+    }
+
+    private func drawWindows(batch: Int, _ members: Range<Int>, _ random: inout Random) throws -> Latents {
+        guard drawsFromPool else {
             _ = collection.batch(configuration, fixed: fixedCrops, &random)
-            return LatentEncoder.joined(try stream(batch))
+            return LatentEncoder.joined(try stream(batch, members))
         }
-        let pool = try latents(generation: generation(ofBatch: batch))
+        let pool = try latents(generation: generation(batch: batch))
         let side = configuration.cropSize / model.factor
         var targets: [Tensor] = []
         var conditions: [Tensor] = []
         var weights: [Tensor] = []
-        for _ in 0..<configuration.batchSize {
-            let crop = random.integer(below: pool.target.shape[0])
-            let (row, column) = (random.integer(below: pool.target.shape[1] - side + 1), random.integer(below: pool.target.shape[2] - side + 1))
+        for member in 0..<configuration.batchSize {
+            let (crop, row, column) = drawWindow(of: pool.target.shape[0], side: pool.target.shape[1], &random)
+            guard members.contains(member) else { continue }
             func window(_ x: Tensor) -> Tensor {
                 x.sliced(axis: 0, range: crop..<crop + 1).sliced(axis: 1, range: row..<row + side).sliced(axis: 2, range: column..<column + side)
             }
@@ -202,9 +228,24 @@ package final class DiffusionTraining: TrainingTask {
     private func latents(generation: Int) throws -> Latents {
         if let encoded, encoded.generation == generation { return encoded.latents }
         encoded = nil
-        let latents = LatentEncoder.joined(try stream(generation))
+        let latents = try encodeTogether(generation)
         encoded = (generation, latents)
         return latents
+    }
+
+    /// Each rank encodes its share, and all get all.
+    private func encodeTogether(_ generation: Int) throws -> Latents {
+        guard ranks.count > 1 else { return LatentEncoder.joined(try stream(generation)) }
+        let share = Ranks.share(of: configuration.latentCrops, rank: ranks.rank, count: ranks.count)
+        stream.prepare([(generation, share)])
+        let parts = try stream(generation, share)
+        let own = parts.isEmpty ? nil : LatentEncoder.joined(parts)
+        var all: [Latents] = []
+        for root in 0..<ranks.count {
+            guard let target = try ranks.share(own?.target, from: root), let condition = try ranks.share(own?.condition, from: root) else { continue }
+            all.append((target, condition, try ranks.share(own?.weights, from: root)))
+        }
+        return LatentEncoder.joined(all)
     }
 }
 

@@ -62,7 +62,7 @@ package final class LatentCache: Sendable {
 
     private func write(_ latents: LatentEncoder.Latents, _ pixels: String, to file: URL) throws {
         let tensors = [("target", latents.target), ("condition", latents.condition)] + (latents.weights.map { [("weights", $0)] } ?? [])
-        try writeWithDigest(tensors.map { (name: $0, tensor: $1) }, metadata: [Self.pixelsKey: pixels], to: file)
+        try writeWithDigest(tensors.map { NamedTensor($0, $1) }, metadata: [Self.pixelsKey: pixels], to: file)
         shrink(addedBytes: (try? file.resourceValues(forKeys: [.fileSizeKey]))?.fileSize ?? 0)
     }
 

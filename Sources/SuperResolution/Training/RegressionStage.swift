@@ -20,10 +20,11 @@ package struct RegressionStage: Sendable, Codable, Equatable {
 }
 
 extension TrainingConfiguration {
-    /// That of mean and spread before the rest.
+    /// That of mean and spread before the rest. Their best is that of their loss: samples are white noise so far.
     func ofRegressionStage(_ stage: RegressionStage) -> TrainingConfiguration {
         var result = self
         (result.steps, result.epochs, result.learningRate) = (stage.steps, nil, stage.learningRate)
+        (result.scheduleStart, result.select) = (0, [ValidationScore.loss])
         result.maxHours = settings.maxHours.map { $0 * stage.share }
         return result
     }

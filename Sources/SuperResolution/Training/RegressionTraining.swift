@@ -32,12 +32,14 @@ package final class RegressionTraining: TrainingTask {
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
-    package func prepare(_ batches: some Collection<Int>) { stream.prepare(batches.prefix(batchesAhead)) }
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
+
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
 
     package var secondsWaited: Double { stream.secondsWaited }
 
-    package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) {
-        (error(CropSample(joining: try stream(batch)), isTraining: true), [:])
+    package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
+        (error(CropSample(joining: try stream(batch, members)), isTraining: true), [:])
     }
 
     package func validationLoss() throws -> Double? {

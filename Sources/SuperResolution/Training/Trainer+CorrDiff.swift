@@ -7,7 +7,7 @@ extension Trainer {
     /// Training of the rest after mean and spread.
     private init(after first: Trainer, regression: Model) throws {
         (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
-        (base, cache) = (first.base, first.cache)
+        (base, cache, start) = (first.base, first.cache, first.start)
         if first.model.diffusion == nil {
             model = try DiffusionTraining.model(configuration, regression: regression, training: training)
         } else {
@@ -19,30 +19,32 @@ extension Trainer {
 
     /// Trains what is not trained yet.
     func run(
-        _ folder: RunFolder, _ stage: RegressionStage, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+        _ folder: RunFolder, _ stage: RegressionStage, _ ranks: Ranks, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
     ) throws -> TrainingOutcome {
-        guard task is CorrDiffRegressionTraining else { return try runRest(folder, after: stage, report: report, shouldStop: shouldStop) }
+        guard task is CorrDiffRegressionTraining else {
+            return try runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
+        }
         var regression = model
         if stage.steps > 0 {
-            try folder.regression.create()
-            let loop = TrainingLoop(configuration.ofRegressionStage(stage), task: task, folder: folder.regression, data: { files })
-            let outcome = try loop.run(report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
+            if ranks.isFirst { try folder.regression.create() }
+            let outcome = try loop(configuration.ofRegressionStage(stage), folder.regression, ranks).run(
+                report: { report($0.named("mean and spread")) }, shouldStop: shouldStop)
             guard outcome != .interrupted else { return outcome }
-            regression = try Model(reading: folder.regression.model)
+            regression = try ranks.reading(folder.regression.model) { try Model(reading: $0) }
         }
         let next = try Trainer(after: self, regression: regression)
         // What a model was before it is fine-tuned is kept already.
-        if !configuration.isFinetuning { try next.keepStart(in: folder) }
-        return try next.runRest(folder, after: stage, report: report, shouldStop: shouldStop)
+        if !configuration.isFinetuning, ranks.isFirst { try next.keepStart(in: folder) }
+        return try next.runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
     }
 
     /// Trains the rest, and calibrates the model on what is kept for validation.
     private func runRest(
-        _ folder: RunFolder, after stage: RegressionStage, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+        _ folder: RunFolder, after stage: RegressionStage, _ ranks: Ranks, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
     ) throws -> TrainingOutcome {
-        let loop = TrainingLoop(configuration.afterRegressionStage(stage), task: task, folder: folder, data: { files })
-        let outcome = try loop.run(report: { report($0.named("rest")) }, shouldStop: shouldStop)
-        guard outcome != .interrupted, let validation else { return outcome }
+        let outcome = try loop(configuration.afterRegressionStage(stage), folder, ranks).run(
+            report: { report($0.named("rest")) }, shouldStop: shouldStop)
+        guard outcome != .interrupted, ranks.isFirst, let validation else { return outcome }
         let model = try Model(reading: folder.model)
         guard case .corrdiff(let corrdiff, let rest, _) = model.description.system else { return outcome }
         model.description.system = .corrdiff(corrdiff, rest: rest, calibration: nil)

@@ -14,6 +14,8 @@ public struct Trainer {
     let validation: MagnetogramCollection?
     /// What keeps latents for other runs.
     let cache: LatentCache?
+    /// What the run is begun with, but for its data.
+    let start: RunOrigin
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     let startsAnew: Bool
@@ -24,7 +26,7 @@ public struct Trainer {
     ///   - data: a prepared folder with `train` and `validation` in it, or a folder of FITS files, of which whole regions are kept for validation.
     ///   - autoencoder: for latent diffusion; nil for the bundled one.
     ///   - start: a model to go on from, or weights of its network alone under the names that PyTorch gives them.
-    ///   - memory: of the magnetograms that are kept in it; a quarter of what the process may use unless told otherwise.
+    ///   - memory: of the magnetograms that are kept in it; a quarter of what the process may have unless told otherwise.
     ///   - latents: a folder for the latents of crops, and how much of it they may take; nil to keep none.
     /// - Throws: `Failure`: `.missingInput`, `.badData`, `.usage`.
     public init(
@@ -56,6 +58,7 @@ public struct Trainer {
         cache = try latents.map { try LatentCache(folder: $0.folder, limit: $0.limit, logger: logger) }
         task = try Self.task(configuration, model: model, training: training, validation: validation, cache: cache)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
+        self.start = try RunOrigin(configuration)
         base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
@@ -132,7 +135,7 @@ public struct Trainer {
         return try BundledModels.autoencoder()
     }
 
-    private static func task(
+    static func task(
         _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?,
         cache: LatentCache?
     ) throws -> any TrainingTask {
@@ -181,8 +184,20 @@ public struct Trainer {
         if !startsAnew { try model.write(to: folder.start) }
     }
 
-    /// What is trained on, as far as it is known by now.
-    var files: TrainingFiles { TrainingFiles(training: training, validation: validation) }
+    /// What the run is begun with; of its data, what is known by now.
+    var origin: RunOrigin {
+        var origin = start
+        origin.data = TrainingFiles(training: training, validation: validation)
+        return origin
+    }
+
+    /// The same at the first rank with what any rank knows by now, once all ask.
+    private func origin(of ranks: Ranks) throws -> RunOrigin {
+        let own = origin
+        guard ranks.count > 1, let data = own.data else { return own }
+        for files in try ranks.gather(data) { try files.expectPixels(training: training, validation: validation) }
+        return origin
+    }
 
     /// Of what is diffused; nil for a model that does not diffuse.
     package var statistics: LatentStatistics? { model.diffusion?.description.statistics }
@@ -193,22 +208,38 @@ public struct Trainer {
     }
 
     /// Trains as ``TrainingLoop`` does; `corrdiff` in two stages, mean and spread in a folder of their own.
-    package func run(_ folder: RunFolder, report: (TrainingProgress) -> Void, shouldStop: () -> Bool) throws -> TrainingOutcome {
-        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, report: report, shouldStop: shouldStop) }
-        return try TrainingLoop(configuration, task: task, folder: folder, data: { files }).run(report: report, shouldStop: shouldStop)
+    /// - Parameter ranks: the processes that train together; the first of them alone writes to the folder and calls `report`.
+    package func run(
+        _ folder: RunFolder, ranks: Ranks = .alone, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
+    ) throws -> TrainingOutcome {
+        try ranks.expectTheSame(origin)
+        if ranks.count > 1, let data = origin.data {
+            // What the first one's checkpoint tells of pixels holds for all.
+            try ranks.share(data).expectPixels(training: training, validation: validation)
+        }
+        if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, ranks, report: report, shouldStop: shouldStop) }
+        return try loop(configuration, folder, ranks).run(report: report, shouldStop: shouldStop)
+    }
+
+    /// The loop that trains the task.
+    func loop(_ configuration: TrainingConfiguration, _ folder: RunFolder, _ ranks: Ranks) throws -> TrainingLoop {
+        let validation = ranks.isFirst ? try validation.flatMap { try FieldValidation(configuration, model: model, collection: $0) } : nil
+        return TrainingLoop(configuration, task: task, folder: folder, validation: validation, origin: { try origin(of: ranks) }, ranks: ranks)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.
     package func dryRun() throws -> String {
+        let estimate = try memoryEstimate()
         let parameters = task.store.parameters
-        let optimizer = AdamW(parameters, configuration)
+        let optimizers = Optimizers(task, configuration)
         var seconds = 0.0
         StoragePool.resetPeak()
+        let sum = try GradientSum(task.store, MicroBatches(configuration))
         // The first step pays for memory and encodes the first crops; the second is timed.
-        for batch in 0..<2 {
+        for step in 0..<2 {
             let start = ContinuousClock.now
-            let (_, gradients) = try valueWithGradient(at: parameters) { try task.loss(batch: batch).loss }
-            optimizer.update(gradients)
+            let gradients = try sum { try task.loss(batch: step * configuration.accumulate + $0.batch, members: $0.members).loss }.gradients
+            optimizers.update(gradients, norms: optimizers.norms(of: gradients))
             seconds = (ContinuousClock.now - start) / .seconds(1)
         }
         let steps = TrainingLoop(configuration, task: task, folder: RunFolder(URL(fileURLWithPath: "/"))).steps
@@ -217,9 +248,9 @@ public struct Trainer {
             \(weights.joined(separator: "\n"))
             parameters   \(task.store.count)
             magnetograms \(task.imageCount)
-            memory       \(StoragePool.peakBytes >> 20) MiB of tensors at most
-            a step       \(String(format: "%.3f s", seconds)) for \(configuration.batchSize) crops of \(configuration.cropSize) × \(configuration.cropSize)
-            \(steps) steps   about \(String(format: "%.1f h", seconds * Double(steps * configuration.accumulate) / 3600)) without validation
+            memory       \(StoragePool.peakBytes >> 20) MiB of tensors at most (estimated before: \(estimate.tensors >> 20) MiB)
+            a step       \(String(format: "%.3f s", seconds)) for \(configuration.batchSize * configuration.accumulate) crops of \(configuration.cropSize) × \(configuration.cropSize)
+            \(steps) steps   about \(String(format: "%.1f h", seconds * Double(steps) / 3600)) without validation
             """
     }
 }

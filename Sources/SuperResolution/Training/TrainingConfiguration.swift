@@ -131,9 +131,17 @@ extension TrainingConfiguration {
     /// Reads a saved configuration.
     /// - Throws: `Failure` (`.configuration`).
     public init(yaml text: String, at location: String) throws {
-        try self.init(decoding: text, at: location)
-        try checkKeys(of: try Yams.load(yaml: text) as? [String: Any] ?? [:], at: location)
+        let entries = try? Yams.load(yaml: text) as? [String: Any]
+        let added = entries.map { entries in Self.added.filter { entries[$0.key] == nil }.map { "\($0.key): \($0.value)\n" }.joined() } ?? ""
+        try self.init(decoding: text + (text.hasSuffix("\n") ? "" : "\n") + added, at: location)
+        try checkKeys(of: entries ?? [:], at: location)
     }
+
+    /// Keys that files of earlier versions lack, with what those did.
+    private static let added = [
+        "schedule-start": "0", "skip-norm": "0", "max-skipped": "1", "max-skipped-total": "1", "validation": "{crops: 0, samples: 2, steps: 2}",
+        "select": "[loss]",
+    ]
 
     private init(decoding text: String, at location: String) throws {
         do {

@@ -17,10 +17,22 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     /// Steps over which the learning rate rises from zero.
     public var warmup: Int
     public var schedule: TrainingConfiguration.Schedule
+    /// The step from which warm-up and schedule run to the last: 0, or where a run that had ended was taken up for further steps.
+    public var scheduleStart: Int
     /// Batches whose gradients are added before a step.
     public var accumulate: Int
+    /// Crops that go through the network together; nil for a batch in one piece. See ``MicroBatches``.
+    public var microBatch: Int?
+    /// Processes that train together, as a record: the weights do not depend on it. Nil for one that no launcher started.
+    public var ranks: Int?
     /// Limit of the gradient's norm; 0 for none.
     public var clipNorm: Double
+    /// A step whose gradient's norm exceeds this is skipped, as one that is not finite is; 0 for no limit.
+    public var skipNorm: Double
+    /// Steps skipped one after the other at which training has diverged.
+    public var maxSkipped: Int
+    /// Steps skipped in all at which it has.
+    public var maxSkippedTotal: Int
     public var weightDecay: Double
     /// Adam's decays of the gradient's first and second moment.
     public var betas: [Double]
@@ -28,6 +40,10 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
     public var emaDecay: Double
     /// Steps between validations; 0 for none.
     public var validateEvery: Int
+    /// What validations judge by beside the loss.
+    package var validation: ValidationSettings
+    /// The metrics that tell the best weights, or "loss" alone: see ``ValidationScore``.
+    public var select: [String]
     /// Steps between checkpoints.
     public var saveEvery: Int
     /// Earlier checkpoints to keep beside the last.
@@ -51,12 +67,20 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         case batchSize = "batch-size"
         case cropSize = "crop-size"
         case learningRate = "learning-rate"
-        case warmup, schedule, accumulate
+        case warmup, schedule
+        case scheduleStart = "schedule-start"
+        case accumulate
+        case microBatch = "micro-batch"
+        case ranks
         case clipNorm = "clip-norm"
+        case skipNorm = "skip-norm"
+        case maxSkipped = "max-skipped"
+        case maxSkippedTotal = "max-skipped-total"
         case weightDecay = "weight-decay"
         case betas
         case emaDecay = "ema-decay"
         case validateEvery = "validate-every"
+        case validation, select
         case saveEvery = "save-every"
         case keepLast = "keep-last"
         case patience, overfit
@@ -77,16 +101,20 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         epochs = isPaper ? 30 : nil
         batchSize = isPaper || isAutoencoder ? 4 : (isSmall ? (isEncoded ? 16 : 8) : 4)
         cropSize = isPaper ? (isAutoencoder ? 256 : 1024) : isSmall ? 128 : 64
-        // The paper gives 3e-4 for the diffusion models; that its autoencoder learned so too is assumed.
-        learningRate = isPaper ? 3e-4 : model.isDiffusion ? 8e-4 : 1e-3
+        // The paper gives 3e-4 for the diffusion models. Its autoencoder's is that of VQGAN's authors, 4.5e-6 for each crop of a batch.
+        learningRate = isPaper ? (isAutoencoder ? 1.8e-5 : 3e-4) : model.isDiffusion ? 8e-4 : 1e-3
         warmup = isPaper ? 0 : isSmall ? 100 : 10
         schedule = isPaper ? .constant : .cosine
-        accumulate = 1
-        clipNorm = 1
-        weightDecay = 0.01
+        (scheduleStart, accumulate) = (0, 1)
+        // VQGAN's authors neither clip nor decay.
+        clipNorm = isPaper && isAutoencoder ? 0 : 1
+        (skipNorm, maxSkipped, maxSkippedTotal) = (1e4, 10, 100)
+        weightDecay = isPaper && isAutoencoder ? 0 : 0.01
         betas = isPaper && isAutoencoder ? [0.5, 0.9] : [0.9, 0.999]
         emaDecay = isPaper ? 0.995 : isSmall ? 0.998 : 0.9
         validateEvery = preset == .tiny ? 50 : 500
+        validation = preset == .tiny ? ValidationSettings(crops: 2, samples: 2, steps: 2) : ValidationSettings(crops: 4, samples: 2, steps: 8)
+        select = ValidationScore.usual(for: model)
         saveEvery = preset == .tiny ? 10 : 500
         keepLast = 0
         patience = 0
@@ -112,11 +140,21 @@ extension TrainingSettings {
         try check(.learningRate, learningRate > 0 && learningRate.isFinite, "more than 0", learningRate)
         try check(.warmup, warmup >= 0, "at least 0", warmup)
         try check(.accumulate, (1...4096).contains(accumulate), "1 … 4096", accumulate)
+        try check(.scheduleStart, scheduleStart >= 0, "at least 0", scheduleStart)
+        try check(.microBatch, microBatch.map { (1...batchSize).contains($0) } ?? true, "1 … \(batchSize), the batch size", microBatch ?? 0)
+        try check(.ranks, ranks.map { $0 > 0 } ?? true, "at least 1", ranks ?? 0)
         try check(.clipNorm, clipNorm >= 0, "at least 0", clipNorm)
+        try check(.skipNorm, skipNorm >= 0, "at least 0", skipNorm)
+        try check(.maxSkipped, maxSkipped >= 1, "at least 1", maxSkipped)
+        try check(.maxSkippedTotal, maxSkippedTotal >= 1, "at least 1", maxSkippedTotal)
         try check(.weightDecay, weightDecay >= 0 && weightDecay < 1, "0 … 1", weightDecay)
         try check(.betas, betas.count == 2 && betas.allSatisfy { (0..<1).contains($0) }, "two numbers from 0 to below 1", betas)
         try check(.emaDecay, (0..<1).contains(emaDecay), "at least 0 and below 1", emaDecay)
         try check(.validateEvery, validateEvery >= 0, "at least 0", validateEvery)
+        try validation.check { try check(.validation, $0, $1, $2) }
+        let (scores, text) = (ValidationScore.names, select.isEmpty ? "nothing" : select.joined(separator: ", "))
+        try check(.select, !select.isEmpty && select.allSatisfy(scores.contains), "some of \(scores.joined(separator: ", "))", text)
+        try check(.select, select.count == 1 || !select.contains(ValidationScore.loss), "loss alone, or metrics", text)
         try check(.saveEvery, saveEvery > 0, "at least 1", saveEvery)
         try check(.keepLast, keepLast >= 0, "at least 0", keepLast)
         try check(.patience, patience >= 0, "at least 0", patience)

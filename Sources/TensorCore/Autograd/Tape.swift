@@ -12,8 +12,21 @@ package final class Tape: @unchecked Sendable {
         fileprivate let index: Int
     }
 
-    /// Takes the gradient of a result and, for each input, whether its gradient is wanted; gives the inputs' gradients.
+    /// Takes the gradient of a result and, for each input, whether its gradient is wanted; gives the inputs' gradients, of the inputs' shapes or of shapes that
+    /// these were broadcast to.
     package typealias Pullback = (_ gradient: Tensor, _ wanted: [Bool]) -> [Tensor?]
+
+    /// What is told of a walk back while it goes on.
+    package struct Watch {
+        /// A parameter's gradient is complete, and nobody else's; nil if the result does not depend on it. Called once for each parameter.
+        let completed: (_ parameter: Parameter, _ gradient: Tensor?) -> Void
+        /// A rule has been applied.
+        let advanced: () -> Void
+
+        package init(completed: @escaping (_ parameter: Parameter, _ gradient: Tensor?) -> Void, advanced: @escaping () -> Void) {
+            (self.completed, self.advanced) = (completed, advanced)
+        }
+    }
 
     private struct Record {
         /// Indices on this tape, nil for inputs that were not recorded, and shapes.
@@ -27,9 +40,6 @@ package final class Tape: @unchecked Sendable {
 
     /// The tape that operations record on, if any.
     @TaskLocal package static var current: Tape?
-
-    /// Whether a checkpoint computes its body again: then what is no function of the inputs, such as keeping a running average, has been done.
-    @TaskLocal package static var isRecomputing = false
 
     private var records: [Record] = []
     private var leaves: [ObjectIdentifier: Int] = [:]
@@ -62,7 +72,7 @@ package final class Tape: @unchecked Sendable {
     }
 
     /// The place of a value on this tape; nil if it was not recorded, or on another.
-    private func index(of tensor: Tensor) -> Int? { tensor.node.flatMap { $0.tape == number ? $0.index : nil } }
+    fileprivate func index(of tensor: Tensor) -> Int? { tensor.node.flatMap { $0.tape == number ? $0.index : nil } }
 
     private func append(_ record: Record) -> Node {
         records.append(record)
@@ -70,13 +80,30 @@ package final class Tape: @unchecked Sendable {
     }
 
     /// Walks the tape backwards from `result`. Each record is dropped once its gradient has passed, and with it what it kept alive.
-    fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter]) -> GradientStore {
+    /// - Parameter watch: is handed the gradients in the place of the result. A parameter is recorded where it is first used, so that nothing behind that place can
+    ///   add to its gradient.
+    fileprivate func gradients(of result: Tensor, seed: Tensor, parameters: [Parameter], watch: Watch? = nil) -> GradientStore {
         var store = GradientStore()
-        guard let last = index(of: result) else { return store }
+        var watched: [Int: Parameter] = [:]
+        if let watch {
+            for parameter in parameters {
+                if let index = leaves[ObjectIdentifier(parameter)] { watched[index] = parameter } else { watch.completed(parameter, nil) }
+            }
+        }
+        guard let last = index(of: result) else {
+            for parameter in watched.sorted(by: { $0.key < $1.key }) { watch?.completed(parameter.value, nil) }
+            return store
+        }
         var gradients = [Tensor?](repeating: nil, count: records.count)
         gradients[last] = seed
         for index in stride(from: records.count - 1, through: 0, by: -1) {
-            guard let pullback = records[index].pullback else { continue }
+            guard let pullback = records[index].pullback else {
+                if let watch, let parameter = watched[index] {
+                    watch.completed(parameter, gradients[index])
+                    gradients[index] = nil
+                }
+                continue
+            }
             records[index].pullback = nil
             let inputs = records[index].inputs
             guard let gradient = gradients[index] else { continue }
@@ -85,14 +112,19 @@ package final class Tape: @unchecked Sendable {
             precondition(contributions.count == inputs.count, "a gradient rule gave \(contributions.count) gradients for \(inputs.count) inputs")
             for ((input, shape), contribution) in zip(inputs, contributions) {
                 guard let input, let contribution else { continue }
-                precondition(contribution.shape == shape, "a gradient rule gave shape \(contribution.shape) for an input of shape \(shape)")
+                precondition(
+                    Broadcasting.isBroadcast(shape, to: contribution.shape),
+                    "a gradient rule gave shape \(contribution.shape) for an input of shape \(shape)")
+                let share = Broadcasting.reduce(contribution, to: shape)
                 if gradients[input] == nil {
-                    gradients[input] = contribution.detached
+                    gradients[input] = share.detached
                 } else {
-                    gradients[input]?.accumulate(contribution)
+                    gradients[input]?.accumulate(share)
                 }
             }
+            watch?.advanced()
         }
+        guard watch == nil else { return store }
         for parameter in parameters {
             if let index = leaves[ObjectIdentifier(parameter)] { store[parameter] = gradients[index] }
         }
@@ -108,6 +140,9 @@ extension Tensor {
         precondition(!Parallel.isInside, "an operation is recorded inside a parallel loop")
         return tape.record(self, inputs: inputs, pullback: pullback)
     }
+
+    /// Whether a running tape carries gradients back to this value. A rule keeps until the backward pass what gradients of such inputs need, and no more.
+    var isTracked: Bool { Tape.current?.index(of: self) != nil }
 }
 
 extension Parameter {
@@ -154,6 +189,15 @@ public func valueWithGradient(at parameters: [Parameter], _ body: () throws -> T
     return (result.detached, tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters))
 }
 
+/// The value of `body`; its gradient with respect to `parameters` goes to `watch`, parameter by parameter, as soon as each is complete.
+package func valueWithGradient(at parameters: [Parameter], watch: Tape.Watch, _ body: () throws -> Tensor) rethrows -> Tensor {
+    let tape = Tape(parameters: parameters)
+    let result = try Tape.$current.withValue(tape, operation: body)
+    precondition(result.count == 1, "valueWithGradient: the result must be one value, not shape \(result.shape)")
+    _ = tape.gradients(of: result, seed: Tensor(repeating: 1, shape: result.shape), parameters: parameters, watch: watch)
+    return result.detached
+}
+
 /// A forward pass now and its gradients later, for timing the two apart.
 ///
 /// - Returns: the walk back from a cotangent shaped as the result of `body`; it can be taken once.
@@ -161,27 +205,6 @@ package func recordedPass(at parameters: [Parameter], _ body: () -> Tensor) -> (
     let tape = Tape(parameters: parameters)
     let result = Tape.$current.withValue(tape, operation: body)
     return { tape.gradients(of: result, seed: $0, parameters: parameters) }
-}
-
-/// Computes `body` without keeping what its backward pass needs: that is computed again when the gradient comes back.
-///
-/// - Parameters:
-///   - inputs: every recorded tensor that `body` uses; it gets them as its argument.
-///   - parameters: every parameter that `body` uses; those of their adapters are used with them.
-public func checkpoint(_ inputs: [Tensor], parameters: [Parameter], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
-    guard Tape.current != nil else { return body(inputs) }
-    var known: Set<ObjectIdentifier> = []
-    let parameters = parameters.flatMap { [$0] + ($0.adapter.map { [$0.down, $0.up] } ?? []) }.filter { known.insert(ObjectIdentifier($0)).inserted }
-    let result = Tape.$current.withValue(nil) { body(inputs.map(\.detached)) }
-    let values = inputs.map(\.detached)
-    return result.recorded(from: inputs + parameters.map(\.leaf)) { gradient, _ in
-        let leaves = values.map { Parameter($0) }
-        let all = leaves + parameters
-        let tape = Tape(parameters: all)
-        let again = Tape.$isRecomputing.withValue(true) { Tape.$current.withValue(tape) { body(leaves.map(\.tensor)) } }
-        let store = tape.gradients(of: again, seed: gradient, parameters: all)
-        return all.map { store[$0] }
-    }
 }
 
 extension Tape {

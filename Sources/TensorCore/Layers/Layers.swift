@@ -102,11 +102,9 @@ public struct BatchNorm: Sendable {
         let count = x.count / x.extent(-1)
         precondition(count > 1, "BatchNorm: one value a channel, in shape \(x.shape), has no variance")
         let (result, mean, variance) = batchNorm(x, weight: weight.tensor, bias: bias.tensor, epsilon: epsilon)
-        if !Tape.isRecomputing {
-            runningMean.value = runningMean.value * (1 - momentum) + mean * momentum
-            runningVariance.value = runningVariance.value * (1 - momentum) + variance * (momentum * Float(count) / Float(count - 1))
-            batches.value = batches.value + 1
-        }
+        runningMean.value = runningMean.value * (1 - momentum) + mean * momentum
+        runningVariance.value = runningVariance.value * (1 - momentum) + variance * (momentum * Float(count) / Float(count - 1))
+        batches.value = batches.value + 1
         return result
     }
 }

@@ -137,9 +137,16 @@ public final class ParameterStore {
     /// Values under their names, in the layouts of disk: the parameters, then the buffers.
     /// - Parameter values: in the place of the parameters' own, in their order (an average, say).
     public func stateDictionary(values: [Tensor]? = nil) -> [(name: String, tensor: Tensor)] {
+        namedTensors(values: values).map { ($0.name, $0.tensor) }
+    }
+
+    /// The same for writing, where not all are made at once.
+    package func namedTensors(values: [Tensor]? = nil) -> [NamedTensor] {
         entries.elements.enumerated().map { index, element in
-            (element.key, element.value.layout.toDisk(values?[index] ?? element.value.parameter.value))
-        } + bufferEntries.map { ($0.key, $0.value.value) }
+            let (entry, value) = (element.value, values?[index] ?? element.value.parameter.value)
+            if entry.layout == .same { return NamedTensor(element.key, value) }
+            return NamedTensor(element.key, copying: entry.shapeOnDisk) { entry.layout.toDisk(value) }
+        } + bufferEntries.map { NamedTensor($0.key, $0.value.value) }
     }
 
     /// A tensor as it lies on disk, in memory's layout: for values that stand beside the parameters, such as gradients to compare with.

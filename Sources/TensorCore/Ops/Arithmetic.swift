@@ -4,33 +4,27 @@ import VectorKernels
 /// Elementwise arithmetic with NumPy's broadcasting.
 extension Tensor {
     public static func + (a: Tensor, b: Tensor) -> Tensor {
-        Broadcasting.apply(a, b, operation: "+", kernel: vector_add).recorded(from: [a, b]) { gradient, wanted in
-            [wanted[0] ? Broadcasting.reduce(gradient, to: a.shape) : nil, wanted[1] ? Broadcasting.reduce(gradient, to: b.shape) : nil]
-        }
+        Broadcasting.apply(a, b, operation: "+", kernel: vector_add).recorded(from: [a, b]) { gradient, _ in [gradient, gradient] }
     }
 
     public static func - (a: Tensor, b: Tensor) -> Tensor {
         Broadcasting.apply(a, b, operation: "-", kernel: vector_subtract).recorded(from: [a, b]) { gradient, wanted in
-            [wanted[0] ? Broadcasting.reduce(gradient, to: a.shape) : nil, wanted[1] ? Broadcasting.reduce(-gradient, to: b.shape) : nil]
+            [gradient, wanted[1] ? -gradient : nil]
         }
     }
 
     public static func * (a: Tensor, b: Tensor) -> Tensor {
-        Broadcasting.apply(a, b, operation: "*", kernel: vector_multiply).recorded(from: [a, b]) { gradient, wanted in
-            [
-                wanted[0] ? Broadcasting.reduce(gradient * b.detached, to: a.shape) : nil,
-                wanted[1] ? Broadcasting.reduce(gradient * a.detached, to: b.shape) : nil,
-            ]
+        let (slopeOfA, slopeOfB) = (a.isTracked ? b.detached : nil, b.isTracked ? a.detached : nil)
+        return Broadcasting.apply(a, b, operation: "*", kernel: vector_multiply).recorded(from: [a, b]) { gradient, _ in
+            [slopeOfA.map { gradient * $0 }, slopeOfB.map { gradient * $0 }]
         }
     }
 
     public static func / (a: Tensor, b: Tensor) -> Tensor {
-        Broadcasting.apply(a, b, operation: "/", kernel: vector_divide).recorded(from: [a, b]) { gradient, wanted in
-            let quotient = gradient / b.detached
-            return [
-                wanted[0] ? Broadcasting.reduce(quotient, to: a.shape) : nil,
-                wanted[1] ? Broadcasting.reduce(-(quotient * (a.detached / b.detached)), to: b.shape) : nil,
-            ]
+        let (divisor, dividend) = (b.detached, b.isTracked ? a.detached : nil)
+        return Broadcasting.apply(a, b, operation: "/", kernel: vector_divide).recorded(from: [a, b]) { gradient, _ in
+            let quotient = gradient / divisor
+            return [quotient, dividend.map { -(quotient * ($0 / divisor)) }]
         }
     }
 

@@ -39,10 +39,11 @@ public func resizeBicubic(_ x: Tensor, height: Int, width: Int, kernel: BicubicK
 /// A sparse matrix whose rows are weights of neighbouring inputs, for one axis of an image.
 private struct ResamplingMatrix {
     let inputs, outputs: Int
-    /// Weights per output; those beyond an output's own are 0.
+    /// The most weights that an output has.
     private let taps: Int
-    /// The input of each output's first weight.
-    private let first: [Int]
+    /// For each output the input of its first weight, and how many weights it has. What it has none for may be infinite, and must not be multiplied by 0.
+    private let first, counts: [Int]
+    /// `[outputs, taps]`
     private let weights: [Float]
 
     /// - Parameter rows: for each output the input of its first weight, and its weights.
@@ -50,11 +51,8 @@ private struct ResamplingMatrix {
         self.inputs = inputs
         outputs = rows.count
         let taps = rows.reduce(1) { max($0, $1.weights.count) }
-        first = rows.map { min($0.first, inputs - taps) }
-        weights = rows.flatMap { row in
-            let before = row.first - min(row.first, inputs - taps)
-            return (0..<taps).map { row.weights.indices.contains($0 - before) ? Float(row.weights[$0 - before]) : 0 }
-        }
+        (first, counts) = (rows.map(\.first), rows.map(\.weights.count))
+        weights = rows.flatMap { row in row.weights.map { Float($0) } + Array(repeating: 0, count: taps - row.weights.count) }
         self.taps = taps
     }
 
@@ -87,7 +85,7 @@ private struct ResamplingMatrix {
     var transposed: ResamplingMatrix {
         var rows = [(first: Int, weights: [Double])](repeating: (0, []), count: inputs)
         for output in 0..<outputs {
-            for tap in 0..<taps {
+            for tap in 0..<counts[output] {
                 let input = first[output] + tap
                 if rows[input].weights.isEmpty { rows[input].first = output }
                 rows[input].weights += [Double](repeating: 0, count: output - rows[input].first - rows[input].weights.count)
@@ -105,14 +103,16 @@ private struct ResamplingMatrix {
         let size = lines > 1 ? outputs : max(1, elementwiseBlock / inner)
         let pieces = (outputs + size - 1) / size
         first.withUnsafeBufferPointer { first in
-            weights.withUnsafeBufferPointer { weights in
-                guard let first = first.baseAddress, let weights = weights.baseAddress else { return }
-                Parallel.forEach((outer + lines - 1) / lines * pieces) { task in
-                    let start = task % pieces * size
-                    for line in task / pieces * lines..<min(outer, (task / pieces + 1) * lines) {
-                        image_resample(
-                            x.pointer + line * inputs * inner, inner, min(size, outputs - start), first + start, taps, weights + start * taps,
-                            result.pointer + (line * outputs + start) * inner)
+            counts.withUnsafeBufferPointer { counts in
+                weights.withUnsafeBufferPointer { weights in
+                    guard let first = first.baseAddress, let counts = counts.baseAddress, let weights = weights.baseAddress else { return }
+                    Parallel.forEach((outer + lines - 1) / lines * pieces) { task in
+                        let start = task % pieces * size
+                        for line in task / pieces * lines..<min(outer, (task / pieces + 1) * lines) {
+                            image_resample(
+                                x.pointer + line * inputs * inner, inner, min(size, outputs - start), first + start, counts + start, taps,
+                                weights + start * taps, result.pointer + (line * outputs + start) * inner)
+                        }
                     }
                 }
             }

@@ -1,7 +1,7 @@
 import Groundwork
 import VectorKernels
 
-/// NumPy's broadcasting, undone for gradients in one place.
+/// NumPy's broadcasting, and its reverse for gradients.
 enum Broadcasting {
     typealias Kernel = (Int, Int, UnsafePointer<Float>?, Int, Int, UnsafePointer<Float>?, Int, Int, UnsafeMutablePointer<Float>?) -> Void
 
@@ -17,8 +17,15 @@ enum Broadcasting {
     }
 
     /// Runs a kernel over two operands. Neighbouring dimensions that both operands walk alike are merged, so that the inner loop is as long as can be.
-    static func apply(_ a: Tensor, _ b: Tensor, operation: String, kernel: @escaping Kernel) -> Tensor {
-        let result = Tensor(uninitialized: shape(a.shape, b.shape, operation: operation))
+    static func apply(_ a: Tensor, _ b: Tensor, operation: String, kernel: Kernel) -> Tensor {
+        apply(a, b, shape: shape(a.shape, b.shape, operation: operation), kernel: kernel)
+    }
+
+    /// The values repeated to fill a shape that they can be broadcast to. Nothing is recorded.
+    static func expand(_ x: Tensor, to shape: [Int]) -> Tensor { apply(x, Tensor(0), shape: shape, kernel: vector_add) }
+
+    private static func apply(_ a: Tensor, _ b: Tensor, shape: [Int], kernel: Kernel) -> Tensor {
+        let result = Tensor(uninitialized: shape)
         var extents: [Int] = []
         var strides: [(a: Int, b: Int)] = []
         let left = Self.strides(of: a.shape, in: result.shape)
@@ -63,6 +70,11 @@ enum Broadcasting {
             }
         }
         return result
+    }
+
+    /// Whether a tensor of `shape` can be repeated to fill the other.
+    static func isBroadcast(_ shape: [Int], to other: [Int]) -> Bool {
+        shape.count <= other.count && zip(shape, other.suffix(shape.count)).allSatisfy { $0 == $1 || $0 == 1 }
     }
 
     /// Sums `gradient` over the dimensions along which `shape` was repeated.

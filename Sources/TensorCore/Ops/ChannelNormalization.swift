@@ -46,6 +46,8 @@ func normalizeChannels(
     }
     withExtendedLifetime((scale, shift, residual)) {}
 
+    // The activation's derivative alone asks for the residual's values.
+    let (hasOffset, hasResidual, kept) = (offset != nil, residual != nil, activation == .none ? nil : residual)
     let recorded = result.recorded(from: [x, weight, bias] + [offset, residual].compactMap(\.self)) { outer, wanted in
         // The gradient before the activation.
         var gradient = outer
@@ -54,9 +56,9 @@ func normalizeChannels(
             forEachPixelBlock(batch: batch, pixels: pixels, channels: channels) { image, start, count in
                 vector_channel_activation_gradient(
                     count, channels, outer.pointer + start, x.pointer + start, scale.pointer + image * channels, shift.pointer + image * channels,
-                    residual.map { $0.pointer + start }, activation.kernel, inner.pointer + start)
+                    kept.map { $0.pointer + start }, activation.kernel, inner.pointer + start)
             }
-            withExtendedLifetime((scale, shift, residual)) {}
+            withExtendedLifetime((scale, shift, kept)) {}
             gradient = inner
         }
         // With s = Σ g and p = Σ g·x per channel, everything else follows without another pass.
@@ -66,7 +68,7 @@ func normalizeChannels(
         }
         let weightGradient = Tensor(zeros: [channels])
         let biasGradient = Tensor(zeros: [channels])
-        let offsetGradient = offset.map { _ in Tensor(shape: [batch, channels], values: sums.first.map { Float($0) }) }
+        let offsetGradient = !hasOffset ? nil : Tensor(shape: [batch, channels], values: sums.first.map { Float($0) })
         let coefficients = Tensor(uninitialized: [3, batch, channels])
         for index in 0..<batch * groups {
             let range = index * members..<(index + 1) * members
@@ -103,7 +105,7 @@ func normalizeChannels(
             inputGradient = target
         }
         withExtendedLifetime(coefficients) {}
-        return [inputGradient, weightGradient, biasGradient] + [offsetGradient, residual == nil ? nil : gradient].compactMap(\.self)
+        return [inputGradient, weightGradient, biasGradient] + [offsetGradient, hasResidual ? gradient : nil].compactMap(\.self)
     }
     return (recorded, statistics)
 }
@@ -130,7 +132,8 @@ private func channelStatistics(_ x: Tensor, batch: Int, pixels: Int, channels: I
             return sum + moments.second[pair.0] + 2 * distance * moments.first[pair.0] + Double(pixels) * distance * distance
         }
         statistics.means.append(mean)
-        statistics.variances.append(max(0, squares / total))
+        // Not by `max`, which would make 0 of NaN.
+        statistics.variances.append(squares < 0 ? 0 : squares / total)
     }
     return statistics
 }

@@ -73,10 +73,14 @@ struct ConvolutionGeometry {
             min(inputs, outputs) >= ConvolutionAlgorithm.winogradChannels, outputHeight >= 4, outputWidth >= 4,
             max(padding.top, padding.bottom, padding.left, padding.right) <= 2
         else { return nil }
-        let convolution = WinogradConvolution(batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
         let isCheap = inputs * outputs <= ConvolutionAlgorithm.winogradCheapWeights
         let least = isCheap ? ConvolutionAlgorithm.winogradFewTiles : ConvolutionAlgorithm.winogradTiles
-        return convolution.tiles >= least * batch ? convolution : nil
+        for side in [4, 2] {
+            let convolution = WinogradConvolution(
+                tileSide: side, batch: batch, outputHeight: outputHeight, outputWidth: outputWidth, inputs: inputs, outputs: outputs)
+            if convolution.tiles >= least * batch { return convolution }
+        }
+        return nil
     }
 
     func forward(_ x: Tensor, _ weight: Tensor, _ bias: Tensor?, _ residual: Tensor?) -> Tensor {

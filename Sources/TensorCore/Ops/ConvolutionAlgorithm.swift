@@ -13,6 +13,11 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     /// Set by comparisons of algorithms, for convolutions of the calling thread.
     @TaskLocal package static var override: ConvolutionAlgorithm?
 
+    /// Set by tests, for convolutions of the calling thread: all sizes below are divided by it, so that small tensors cross the bounds that large ones do.
+    @TaskLocal package static var sizeDivisor = 1
+
+    private static func size(_ measured: Int) -> Int { max(1, measured / sizeDivisor) }
+
     /// What all convolutions of the program use.
     public static var current: ConvolutionAlgorithm {
         get { override ?? (usesPatchesAlone.load(ordering: .relaxed) ? .patches : .fastest) }
@@ -22,28 +27,31 @@ public enum ConvolutionAlgorithm: String, Sendable, CaseIterable {
     // MARK: Winograd's algorithm
 
     /// Channels in and out that it needs to fill vectors.
-    static let winogradChannels = 16
-    /// Tiles of 4 × 4 outputs in an image that repay the transform of the weights, or reading four times as many of them.
-    static let winogradTiles = 48
+    static var winogradChannels: Int { size(16) }
+    /// Tiles in an image, of 4 × 4 outputs or else of 2 × 2, that repay the transform of the weights, or reading four times as many of them.
+    static var winogradTiles: Int { size(48) }
     /// Weights of one tap, inputs × outputs, that a cache holds even transformed …
-    static let winogradCheapWeights = 1 << 15
+    static var winogradCheapWeights: Int { size(1 << 15) }
     /// … for which so few tiles will do.
-    static let winogradFewTiles = 4
+    static var winogradFewTiles: Int { size(4) }
     /// Floats of transformed weights that fit a core's second-level cache.
-    static let winogradNarrowWeights = 1 << 18
+    static var winogradNarrowWeights: Int { size(1 << 18) }
     /// Floats of transformed tiles worked on at a time beside such weights.
-    static let winogradNarrowTiles = 1 << 18
+    static var winogradNarrowTiles: Int { size(1 << 18) }
     /// Floats of transformed tiles worked on at a time beside larger weights: 16 MiB, which a shared last-level cache holds.
-    static let winogradTilesAtATime = 1 << 22
+    static var winogradTilesAtATime: Int { size(1 << 22) }
+    /// Columns of transformed weights that a task makes at a time, whole panels of all kernels: with `gemm_block` rows of them 36 operands take 1.2 MiB of a core's
+    /// second-level cache.
+    static var winogradColumns: Int { max(32, size(64) / 32 * 32) }
 
     // MARK: Products with patches
 
     /// Floats of patches worked on at a time: 256 KiB, half of a common second-level cache.
-    static let patchesAtATime = 1 << 16
+    static var patchesAtATime: Int { size(1 << 16) }
     /// Blocks of patches that keep many threads busy.
-    static let patchBlocks = 64
+    static var patchBlocks: Int { size(64) }
     /// Floats of patches that are kept at a time, all of them or between a product and the sums over it: 16 MiB, which a shared last-level cache holds.
-    static let sharesAtATime = 1 << 22
+    static var sharesAtATime: Int { size(1 << 22) }
     /// Weights from which their gradient is cut over them rather than over the pixels.
-    static let wideWeights = 1 << 17
+    static var wideWeights: Int { size(1 << 17) }
 }

@@ -18,20 +18,26 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     operand.productInParallel(
         Matrix(pointer: x.pointer, stride: inputs), into: Matrix(pointer: result.pointer, stride: outputs), m: rows, bias: bias?.pointer)
     withExtendedLifetime((weight, bias)) {}
+    let (input, matrix) = (weight.isTracked ? x.detached : nil, x.isTracked ? weight : nil)
+    let (shape, hasBias) = (x.shape, bias != nil)
     return result.recorded(from: [x, weight] + (bias.map { [$0] } ?? [])) { gradient, wanted in
         let upstream = Matrix(pointer: gradient.pointer, stride: outputs)
         var gradients: [Tensor?] = [nil, nil]
-        if wanted[0] {
-            let target = Tensor(uninitialized: x.shape)
+        if let weight = matrix {
+            let target = Tensor(uninitialized: shape)
             let operand = weight.packed(.matrix(isTransposed: false)) {
                 PackedMatrix(Matrix(pointer: weight.pointer, stride: inputs), rows: outputs, columns: inputs)
             }
             operand.productInParallel(upstream, into: Matrix(pointer: target.pointer, stride: inputs), m: rows)
             gradients[0] = target
+            withExtendedLifetime(weight) {}
         }
-        if wanted[1] { gradients[1] = transposedProduct(upstream, Matrix(pointer: x.pointer, stride: inputs), shape: weight.shape, rows: rows) }
-        if bias != nil { gradients.append(wanted[2] ? columnSums(gradient, columns: outputs) : nil) }
-        withExtendedLifetime((x, gradient)) {}
+        if let input {
+            gradients[1] = transposedProduct(upstream, Matrix(pointer: input.pointer, stride: inputs), shape: [outputs, inputs], rows: rows)
+            withExtendedLifetime(input) {}
+        }
+        if hasBias { gradients.append(wanted[2] ? columnSums(gradient, columns: outputs) : nil) }
+        withExtendedLifetime(gradient) {}
         return gradients
     }
 }

@@ -14,10 +14,11 @@ public func matmul(_ a: Tensor, _ b: Tensor) -> Tensor {
     precondition(
         a.shape.count >= 2 && a.shape.count == b.shape.count && a.shape.dropLast(2) == b.shape.dropLast(2) && a.extent(-1) == b.extent(-2),
         "matmul: shapes \(a.shape) and \(b.shape) do not fit")
-    return batchedProduct(a, b, transposingA: false, transposingB: false).recorded(from: [a, b]) { gradient, wanted in
+    let (left, right) = (b.isTracked ? a.detached : nil, a.isTracked ? b.detached : nil)
+    return batchedProduct(a, b, transposingA: false, transposingB: false).recorded(from: [a, b]) { gradient, _ in
         [
-            wanted[0] ? batchedProduct(gradient, b, transposingA: false, transposingB: true) : nil,
-            wanted[1] ? batchedProduct(a, gradient, transposingA: true, transposingB: false) : nil,
+            right.map { batchedProduct(gradient, $0, transposingA: false, transposingB: true) },
+            left.map { batchedProduct($0, gradient, transposingA: true, transposingB: false) },
         ]
     }
 }

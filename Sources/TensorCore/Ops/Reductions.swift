@@ -10,7 +10,7 @@ extension Tensor {
         let result = keepingDimensions ? kept : shape.indices.filter { !axes.contains($0) }.map { shape[$0] }
         let full = shape
         return summed(self, over: axes.sorted()).viewed(as: result).recorded(from: [self]) { gradient, _ in
-            [Tensor(zeros: full) + gradient.viewed(as: kept)]
+            [Broadcasting.expand(gradient.viewed(as: kept), to: full)]
         }
     }
 

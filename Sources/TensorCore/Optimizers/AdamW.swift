@@ -9,14 +9,19 @@ public final class AdamW {
     /// Steps taken.
     public private(set) var step = 0
     private let parameters: [Parameter]
+    /// The weight decay of each.
+    private let decays: [Float]
     private var first: [Tensor]
     private var second: [Tensor]
 
+    /// - Parameter undecayed: those of the parameters that weight decay leaves alone.
     public init(
-        _ parameters: [Parameter], learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01
+        _ parameters: [Parameter], learningRate: Float, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01,
+        undecayed: [Parameter] = []
     ) {
         (self.parameters, self.learningRate, self.beta1, self.beta2) = (parameters, learningRate, beta1, beta2)
         (self.epsilon, self.weightDecay) = (epsilon, weightDecay)
+        decays = parameters.map { parameter in undecayed.contains { $0 === parameter } ? 0 : weightDecay }
         first = parameters.map { Tensor(zeros: $0.value.shape) }
         second = first.map { Tensor(zeros: $0.shape) }
     }
@@ -24,10 +29,10 @@ public final class AdamW {
     /// Changes every parameter that has a gradient, in place, and the average in the same pass over memory.
     /// - Parameters:
     ///   - scale: of the gradients, such as ``GradientStore/clippingFactor(norm:limit:)``.
-    ///   - average: of the same parameters, which follows them.
+    ///   - average: of these parameters, and maybe others, which follows them.
     ///   - decay: overrides the average's own, as for a warm-up.
     public func update(_ gradients: GradientStore, scale: Float = 1, average: ExponentialMovingAverage? = nil, decay: Float? = nil) {
-        precondition(average.map { $0.averages.map(\.shape) == first.map(\.shape) } ?? true, "AdamW: an average of other parameters")
+        let places = average.map { average in parameters.map { average.place(of: $0) } } ?? []
         step += 1
         let (correction1, correction2) = (1 - pow(Double(beta1), Double(step)), 1 - pow(Double(beta2), Double(step)))
         let fraction = average.map { 1 - (decay ?? $0.decay) } ?? 0
@@ -35,13 +40,13 @@ public final class AdamW {
         var blocks: [(index: Int, gradient: Tensor, range: Range<Int>)] = []
         for (index, parameter) in parameters.enumerated() {
             guard let gradient = gradients[parameter] else {
-                average?.follow(index, fraction: fraction)
+                average?.follow(places[index], fraction: fraction)
                 continue
             }
             parameter.value.makeUnique()
             first[index].makeUnique()
             second[index].makeUnique()
-            average?.averages[index].makeUnique()
+            average?.averages[places[index]].makeUnique()
             for start in stride(from: 0, to: gradient.count, by: elementwiseBlock) {
                 blocks.append((index, gradient, start..<min(gradient.count, start + elementwiseBlock)))
             }
@@ -51,8 +56,8 @@ public final class AdamW {
             let start = range.lowerBound
             vector_adamw(
                 range.count, parameters[index].value.pointer + start, gradient.pointer + start, scale, first[index].pointer + start,
-                second[index].pointer + start, learningRate, beta1, beta2, epsilon, weightDecay, Float(correction1), Float(correction2),
-                average.map { $0.averages[index].pointer + start }, fraction)
+                second[index].pointer + start, learningRate, beta1, beta2, epsilon, decays[index], Float(correction1), Float(correction2),
+                average.map { $0.averages[places[index]].pointer + start }, fraction)
         }
     }
 

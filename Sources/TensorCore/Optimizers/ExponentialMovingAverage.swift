@@ -5,17 +5,25 @@ import VectorKernels
 public final class ExponentialMovingAverage {
     public let decay: Float
     private let parameters: [Parameter]
+    private let places: [ObjectIdentifier: Int]
     /// The averages, in the order of the parameters.
     public package(set) var averages: [Tensor]
 
     public init(_ parameters: [Parameter], decay: Float) {
         (self.parameters, self.decay) = (parameters, decay)
         averages = parameters.map { $0.value.copied() }
+        places = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { (ObjectIdentifier($1), $0) })
     }
 
     /// Follows the parameters as they are now. ``AdamW/update(_:scale:average:decay:)`` does so in its own pass.
     public func update() {
         for index in parameters.indices { follow(index, fraction: 1 - decay) }
+    }
+
+    /// Where the average of a parameter stands among ``averages``.
+    func place(of parameter: Parameter) -> Int {
+        guard let place = places[ObjectIdentifier(parameter)] else { preconditionFailure("ExponentialMovingAverage: no average of that parameter") }
+        return place
     }
 
     func follow(_ index: Int, fraction: Float) {

@@ -9,8 +9,8 @@ package final class PackedWeights: Sendable {
         case matrix(isTransposed: Bool)
         /// A convolution's for patches, and for the patches of its output's gradient.
         case patches(isReversed: Bool)
-        /// The 36 operands of Winograd's convolution.
-        case winograd(isReversed: Bool)
+        /// The operands of Winograd's convolution, for tiles of a side.
+        case winograd(tileSide: Int, isReversed: Bool)
     }
 
     private struct Key: Hashable {
@@ -33,9 +33,12 @@ package final class PackedWeights: Sendable {
 }
 
 extension Tensor {
-    /// Operands made of this value: those kept, if it is a parameter's that is not being trained.
+    /// Whether operands made of this value are kept: those of a parameter that is not being trained.
+    var keepsPacked: Bool { node == nil && packedWeights != nil }
+
+    /// Operands made of this value, kept or not.
     func packed(_ form: PackedWeights.Form, _ make: () -> [PackedMatrix]) -> [PackedMatrix] {
-        guard node == nil, let packedWeights else { return make() }
+        guard keepsPacked, let packedWeights else { return make() }
         return packedWeights(form, make)
     }
 

@@ -162,8 +162,13 @@ public struct SafetensorsFile: Sendable {
             Parallel.forEachBlock(of: count, size: elementwiseBlock) { convert($0.lowerBound, $0.count) }
         }
         let target = result.pointer
-        switch entry.type {
-        case .float32: _ = data[entry.range].copyBytes(to: UnsafeMutableBufferPointer(start: target, count: count))
+        let type = entry.type
+        switch type {
+        case .float32:
+            data.withUnsafeBytes { bytes in
+                guard let source = bytes.baseAddress?.advanced(by: entry.range.lowerBound) else { return }
+                inBlocks { memcpy(target + $0, source + $0 * type.size, $1 * type.size) }
+            }
         case .float16: read(UInt16.self) { source in inBlocks { convert_float16_to_float($1, source + $0, target + $0) } }
         case .bfloat16: read(UInt16.self) { source in inBlocks { convert_bfloat16_to_float($1, source + $0, target + $0) } }
         case .float64: read(Double.self) { for index in 0..<count { target[index] = Float($0[index]) } }

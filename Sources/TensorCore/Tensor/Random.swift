@@ -26,6 +26,14 @@ public struct Random: Sendable, Codable, Equatable {
     /// Standard normal values.
     public mutating func normal(_ shape: [Int]) -> Tensor { draw(shape, random_normal) }
 
+    /// Some of the standard normal values of a shape, those of a range of its first axis.
+    package mutating func normal(_ shape: [Int], rows: Range<Int>) -> Tensor {
+        let size = shape.dropFirst().reduce(1, *)
+        defer { position += UInt64(shape[0] * size) }
+        var part = Random(seed: seed, stream: stream, position: position + UInt64(rows.lowerBound * size))
+        return part.normal([rows.count] + shape.dropFirst())
+    }
+
     /// Values in [0, 1).
     public mutating func uniform(_ shape: [Int]) -> Tensor { draw(shape, random_uniform) }
 

@@ -13,6 +13,8 @@ int instruction_set_level(void);
 
 // MARK: Matrix products, in `gemm.c`
 
+// Values of k that are summed at a time: a product over k is the same, bit for bit, as products over blocks of so many that accumulate.
+enum { gemm_block = 128 };
 // The right-hand operand [k, n] stands in panels of `gemm_panel_width` columns, the last filled up with zeros: [panels, k, width]. `level` is at most
 // `instruction_set_level()`; panels for one level do not fit another.
 size_t gemm_panel_width(int level, size_t n);
@@ -137,35 +139,46 @@ void image_upsample_bilinear(const float *x, size_t height, size_t width, size_t
                              float *out);
 void image_upsample_bilinear_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t scale, int aligns_corners, size_t first,
                                       size_t count, float *out);
-// out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] for rows of `inner`
-void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, size_t taps, const float *weights, float *out);
+// out[i, :] = Σ_k weights[i, k]·x[first[i] + k, :] over k < counts[i] ≤ taps, for rows of `inner`
+void image_resample(const float *x, size_t inner, size_t outputs, const size_t *first, const size_t *counts, size_t taps, const float *weights,
+                    float *out);
 // [rows, width, channels] → [rows/factor, width/factor, channels·factor²] in PyTorch's channel order, for rows of the result; and back, for rows of x.
 void image_pixel_unshuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
 void image_pixel_shuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
 // out[j·out_stride + i] = x[i·stride + j]
 void image_transpose(size_t rows, size_t columns, const float *x, size_t stride, float *out, size_t out_stride);
 
-// MARK: Winograd's convolution F(4 × 4, 3 × 3), in `winograd.c`
+// MARK: Winograd's convolution F(m × m, 3 × 3), in `winograd.c`
 
-// Tiles of 4 × 4 outputs cover each image in `tile_rows` rows of `tile_columns`; tiles first ..< first + count are worked on, over all images.
-// `planes` is a part, `count` tiles long, of [36, plane_tiles, channels].
+// Tiles of m × m outputs, m being 4 or 2, that cover each image in `rows` rows of `columns`. Of the image whose `height`, `width` and `channels` a function
+// reads or writes: the input or the output.
+struct winograd_tiles {
+    size_t m, rows, columns;
+    size_t height, width, channels;
+};
 
-// From the 6 × 6 inputs of each tile, zero beyond the image.
-void winograd_input(const float *x, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                    ptrdiff_t padding_top, ptrdiff_t padding_left, size_t plane_tiles, float *planes);
-// To the 4 × 4 outputs of each tile, plus `bias` and `residual` (shaped as `out`), either of which may be null.
-void winograd_output(const float *planes, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first, size_t count,
-                     size_t plane_tiles, const float *bias, const float *residual, float *out);
+// Tiles first ..< first + count are worked on, over all images. `planes` is a part, `count` tiles long, of [(m + 2)², plane_tiles, channels].
+
+// From the (m + 2) × (m + 2) inputs of each tile, zero beyond the image.
+void winograd_input(const struct winograd_tiles *t, const float *x, size_t first, size_t count, ptrdiff_t padding_top, ptrdiff_t padding_left,
+                    size_t plane_tiles, float *planes);
+// To the m × m outputs of each tile, plus `bias` and `residual` (shaped as `out`), either of which may be null.
+void winograd_output(const struct winograd_tiles *t, const float *planes, size_t first, size_t count, size_t plane_tiles, const float *bias,
+                     const float *residual, float *out);
 // The transpose of the above, from the outputs' gradient, to a right-hand operand of products over `panel_tiles` tiles: `planes` is the part from the first
-// tile on of [36, panels, panel_tiles, panel_width], `plane` apart.
-void winograd_output_gradient(const float *gradient, size_t height, size_t width, size_t channels, size_t tile_rows, size_t tile_columns, size_t first,
-                              size_t count, size_t panel_tiles, size_t panel_width, size_t plane, float *planes);
-// [9, inputs, outputs] → 36 right-hand operands [inputs, outputs] in panels, for the inputs first ..< first + count.
-void winograd_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes);
-// The same with the taps in reversed order and inputs and outputs in each other's place: 36 operands [outputs, inputs], for the outputs first ..< first + count.
-void winograd_reversed_weight(const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t panel_width, float *planes);
-// [36, count] → [9, count] for the elements first ..< first + part: the transpose of the weights' transform.
-void winograd_weight_gradient(const float *planes, size_t count, size_t first, size_t part, float *gradient);
+// tile on of [(m + 2)², panels, panel_tiles, panel_width], `plane` apart.
+void winograd_output_gradient(const struct winograd_tiles *t, const float *gradient, size_t first, size_t count, size_t panel_tiles, size_t panel_width,
+                              size_t plane, float *planes);
+// [9, inputs, outputs] → parts of (m + 2)² right-hand operands [inputs, outputs] in panels, `plane` apart: `count` rows from `first` on, `columns` from `column`
+// on. `planes` is where they begin in panels of `depth` rows.
+void winograd_weight(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column, size_t columns,
+                     size_t panel_width, size_t depth, size_t plane, float *planes);
+// The same with the taps in reversed order and inputs and outputs in each other's place: of operands [outputs, inputs].
+void winograd_reversed_weight(size_t m, const float *weight, size_t inputs, size_t outputs, size_t first, size_t count, size_t column, size_t columns,
+                              size_t panel_width, size_t depth, size_t plane, float *planes);
+// (m + 2)² matrices [rows, columns] → 9, the transpose of the weights' transform: rows `stride` apart, matrices `plane` apart, and likewise in `gradient`.
+void winograd_weight_gradient(size_t m, size_t rows, size_t columns, const float *planes, size_t stride, size_t plane, float *gradient, size_t gradient_stride,
+                              size_t tap_size);
 
 // MARK: Optimisation, in `optimizers.c`
 

@@ -34,7 +34,7 @@ package struct RunFolder: Sendable {
 
     /// Takes away a former run's files, so that none of them is taken for this one's.
     package func clear() throws {
-        for file in [configuration, metrics, curve, samples, checkpoints, start, adapter, model, regression.url]
+        for file in [configuration, metrics, curve, samples, checkpoints, start, adapter, model, regression.url] + EventFile.files(in: url)
         where FileManager.default.fileExists(atPath: file.path) {
             do {
                 try FileManager.default.removeItem(at: file)

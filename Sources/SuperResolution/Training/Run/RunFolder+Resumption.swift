@@ -48,6 +48,14 @@ extension RunFolder {
         throw Failure(.missingInput, "the model that the run began with is gone", at: start.path, remedy: remedyWithoutCheckpoint)
     }
 
+    /// How many steps a run has done in all if it came to its end; nil if it did not.
+    /// - Throws: `Failure` (`.badData`) if the last checkpoint cannot be read.
+    package func stepsWhenOver(patience: Int) throws -> Int? {
+        guard isThere(last) else { return nil }
+        let progress = try Checkpoint.progress(of: last)
+        return progress.isOver(patience: patience) ? progress.step : nil
+    }
+
     /// Removes what processes that no longer live left of files they were writing.
     package func removeLeftovers() {
         for run in [self, regression] {
@@ -57,10 +65,12 @@ extension RunFolder {
 }
 
 extension Trainer {
-    /// Makes sure that a run can go on where it stopped, on the data that it began with.
+    /// Makes sure that a run can go on where it stopped, with all that it began with.
+    /// - Parameter acceptsChanges: whether another program or convolution is told rather than refused.
     /// - Returns: what the user should know of it.
-    /// - Throws: `Failure`: `.missingInput` if a checkpoint is gone, `.badData` for one that cannot be read, and for other data.
-    package func remarks(resuming folder: RunFolder) throws -> [String] {
+    /// - Throws: `Failure`: `.missingInput` if a checkpoint is gone, `.badData` for one that cannot be read, and for other data, `.configuration` for another
+    ///   configuration, program or convolution.
+    package func remarks(resuming folder: RunFolder, acceptsChanges: Bool = false) throws -> [String] {
         var found: [RunFolder] = []
         let saveEvery = configuration.saveEvery
         if case .corrdiff(_, _, let stage) = configuration.system, task is CorrDiffRegressionTraining, stage.steps > 0 {
@@ -72,12 +82,10 @@ extension Trainer {
         if try folder.hasCheckpoint(saveEvery: saveEvery) { found.append(folder) }
         guard !found.isEmpty else { return ["\(folder.last.path): the run ended before its first checkpoint; training starts from step 0"] }
         return try found.flatMap { folder -> [String] in
-            let (hasDigest, data) = try Checkpoint.origin(of: folder.last)
-            try data?.check(training: training, validation: validation, at: folder.last.path)
-            return [
-                hasDigest ? nil : "\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed",
-                data == nil ? "\(folder.last.path): the checkpoint does not tell the data of the run; they are taken to be these" : nil,
-            ].compactMap(\.self)
+            let (hasDigest, began) = try Checkpoint.origin(of: folder.last)
+            try began.data?.check(training: training, validation: validation, at: folder.last.path)
+            let remarks = try began.remarks(goingOnWith: origin, at: folder.last.path, acceptsChanges: acceptsChanges)
+            return (hasDigest ? [] : ["\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed"]) + remarks
         }
     }
 }
