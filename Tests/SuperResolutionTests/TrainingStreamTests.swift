@@ -274,7 +274,7 @@ import Testing
             #expect(try zip(files, dates).allSatisfy { try Data(contentsOf: $0) == $1 }, "damaged files are written anew")
 
             let limit = try 10 * Data(contentsOf: files[0]).count
-            #expect(try model("few", (few, MemorySize(bytes: limit))) == expected)
+            #expect(try model("little", (few, MemorySize(bytes: limit))) == expected)
             let left = try latents(in: few).map { try Data(contentsOf: $0).count }
             #expect(!left.isEmpty && left.count < files.count && left.reduce(0, +) <= limit, "\(left), limit \(limit)")
         }

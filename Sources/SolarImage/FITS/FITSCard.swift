@@ -23,6 +23,8 @@ public struct FITSCard: Sendable, Equatable {
     public let comment: String
     /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued.
     public let records: [String]
+    /// ``key(_:)`` of the keyword.
+    let key: UInt64
 
     /// A card with a value.
     /// - Precondition: `keyword` has 1 to 8 characters of `A–Z`, `0–9`, `-` and `_`.
@@ -31,6 +33,7 @@ public struct FITSCard: Sendable, Equatable {
         self.keyword = keyword
         if case .real(let number) = value, !number.isFinite { self.value = .undefined } else { self.value = value }
         self.comment = comment
+        key = FITSCard.key(keyword)
         records = FITSCard.format(keyword, self.value, comment)
     }
 
@@ -39,6 +42,7 @@ public struct FITSCard: Sendable, Equatable {
         self.keyword = keyword
         value = .undefined
         comment = text
+        key = FITSCard.key(keyword)
         records = [String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80))]
     }
 
@@ -47,7 +51,23 @@ public struct FITSCard: Sendable, Equatable {
         self.value = value
         self.comment = comment
         self.records = records
+        key = FITSCard.key(keyword)
     }
+
+    /// The first eight characters of a keyword as one number, by which cards are found. Of a longer keyword, which others may begin as, the highest bit is set:
+    /// it must be compared whole.
+    static func key(_ keyword: String) -> UInt64 {
+        var (key, shift) = (UInt64(0), UInt64(0))
+        for byte in keyword.utf8 {
+            guard shift < 64 else { return key | 1 << 63 }
+            key |= UInt64(byte) << shift
+            shift += 8
+        }
+        return key
+    }
+
+    /// Whether its keyword is another's beginning, or has one: ``key`` alone does not tell it.
+    var isLong: Bool { key >> 63 != 0 }
 
     /// Whether all characters may stand in a keyword.
     package static func isStandard(_ keyword: String) -> Bool {
@@ -63,22 +83,37 @@ extension FITSCard {
     /// Nothing is refused: a value that follows no rule (an unquoted word, as old headers have it) becomes a string, a record without a value
     /// commentary.
     package static func cards(from records: [String]) -> [FITSCard] {
+        let records = records.map(ascii)
         var cards: [FITSCard] = []
-        for record in records.map(ascii) {
-            let last = cards.last
-            if record.hasPrefix("CONTINUE"), let last, case .string(var text) = last.value, text.utf8.last == UInt8(ascii: "&"),
-                let rest = Array(record.utf8).withUnsafeBufferPointer({ quoted($0.dropFirst(8)) })
-            {
-                text.removeLast()
-                text += rest.text
-                cards[cards.count - 1] = FITSCard(
-                    keyword: last.keyword, value: .string(text),
-                    comment: [last.comment, rest.comment].filter { !$0.isEmpty }.joined(separator: " "), records: last.records + [record])
-            } else {
-                cards.append(card(from: record))
+        cards.reserveCapacity(records.count)
+        var next = 0
+        while next < records.count {
+            var card = card(from: records[next])
+            next += 1
+            if case .string(var text) = card.value, text.utf8.last == ampersand {
+                var (comments, own) = ([card.comment], card.records)
+                while text.utf8.last == ampersand, next < records.count, let rest = continuation(records[next]) {
+                    text.removeLast()
+                    text += rest.text
+                    comments.append(rest.comment)
+                    own.append(records[next])
+                    next += 1
+                }
+                if comments.count > 1 {
+                    let comment = comments.filter { !$0.isEmpty }.joined(separator: " ")
+                    card = FITSCard(keyword: card.keyword, value: .string(text), comment: comment, records: own)
+                }
             }
+            cards.append(card)
         }
         return cards
+    }
+
+    /// What a record of `CONTINUE` adds; nil for any other.
+    private static func continuation(_ record: String) -> (text: String, comment: String)? {
+        guard record.hasPrefix("CONTINUE") else { return nil }
+        var record = record
+        return record.withUTF8 { quoted($0.dropFirst(8)) }
     }
 
     /// Characters of a record, all of them ASCII. By bytes, since the headers of tens of thousands of files are read at a time.
@@ -88,6 +123,7 @@ extension FITSCard {
     private static let equals = UInt8(ascii: "=")
     private static let quote = UInt8(ascii: "'")
     private static let slash = UInt8(ascii: "/")
+    private static let ampersand = UInt8(ascii: "&")
 
     private static func text(_ characters: Characters) -> String { String(decoding: characters, as: UTF8.self) }
 
@@ -100,19 +136,19 @@ extension FITSCard {
 
     private static func card(from record: String) -> FITSCard {
         var record = record
-        return record.withUTF8 { bytes in
+        let (keyword, value, comment, isStandard) = record.withUTF8 { bytes -> (String, Value, String, Bool) in
             let all = bytes[...], name = text(trimmed(all.prefix(8))), rest = all.dropFirst(8)
-            if rest.first == equals, !["COMMENT", "HISTORY", ""].contains(name) {
-                let (value, comment, isStandardValue) = parse(rest.dropFirst())
-                let records = isStandardValue ? [text(all)] : format(name, value, comment)
-                return FITSCard(keyword: name, value: value, comment: comment, records: records)
+            if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty {
+                let (value, comment, isStandard) = parse(rest.dropFirst())
+                return (name, value, comment, isStandard)
             }
             if name == "HIERARCH", let place = all.firstIndex(of: equals) {
                 let (value, comment, _) = parse(all[(place + 1)...])
-                return FITSCard(keyword: text(trimmed(all[..<place])), value: value, comment: comment, records: [text(all)])
+                return (text(trimmed(all[..<place])), value, comment, true)
             }
-            return FITSCard(keyword: name, value: .undefined, comment: text(rest), records: [text(all)])
+            return (name, .undefined, text(rest), true)
         }
+        return FITSCard(keyword: keyword, value: value, comment: comment, records: isStandard ? [record] : format(keyword, value, comment))
     }
 
     /// The value and the comment in the columns after `=`, and whether they stand there as the standard wants it: not so a word without quotes or a
@@ -217,7 +253,8 @@ extension FITSCard {
 
     /// Headers are printable ASCII; any other character becomes a question mark, trailing blanks go.
     private static func ascii(_ text: String) -> String {
-        let isClean = text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        var text = text
+        let isClean = text.withUTF8 { $0.allSatisfy { (0x20...0x7E).contains($0) } }
         if isClean, text.utf8.last != 0x20 { return text }
         var bytes =
             isClean ? Array(text.utf8) : text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }

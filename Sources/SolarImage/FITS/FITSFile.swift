@@ -76,21 +76,19 @@ public final class FITSFile {
 
     /// Opens a file whose bytes are in memory already, if given.
     package init(reading url: URL, bytes: FileBytes?) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-            throw Self.missing(url)
-        }
-        guard !isFolder.boolValue else {
-            throw Failure(.badData, "is a folder", at: url.path, expected: "a FITS file", remedy: "give one of its files")
-        }
+        let path = url.path
         var state = stat()
-        guard stat(url.path, &state) != 0 || state.st_size != 0 else {
-            throw Failure(.badData, "the file is empty", at: url.path, expected: "a FITS file", found: "0 bytes", remedy: "fetch it again")
+        guard stat(path, &state) == 0 else { throw Self.missing(url) }
+        guard state.st_mode & S_IFMT != S_IFDIR else {
+            throw Failure(.badData, "is a folder", at: path, expected: "a FITS file", remedy: "give one of its files")
+        }
+        guard state.st_size != 0 else {
+            throw Failure(.badData, "the file is empty", at: path, expected: "a FITS file", found: "0 bytes", remedy: "fetch it again")
         }
         self.bytes = try FITSBytes.open(url, in: bytes)
-        structure = FITSStructure(of: self.bytes, at: url.path)
+        structure = FITSStructure(of: self.bytes, at: path)
         guard structure.isWhole || !self.bytes.isCutShort else {
-            throw Failure(.badData, "the compressed file is cut short", at: url.path, remedy: "fetch it again")
+            throw Failure(.badData, "the compressed file is cut short", at: path, remedy: "fetch it again")
         }
         if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
         self.url = url

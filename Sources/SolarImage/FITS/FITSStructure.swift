@@ -113,7 +113,7 @@ extension FITSStructure {
                     if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") {
                         return buffer.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
                     }
-                    if record == "END" || record.hasPrefix("END     ") {
+                    if buffer[column] == UInt8(ascii: "E"), record == "END" || record.hasPrefix("END     ") {
                         // Blank records before the end make room for more.
                         records.removeLast(records.reversed().prefix { $0.isEmpty }.count)
                         return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position)
@@ -175,10 +175,13 @@ extension FITSStructure {
     /// capitals from the first column on, and an equals sign and a space before the value.
     private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
         var cards: [String: FITSCard] = [:]
-        for card in header.cards {
-            let name = card.keyword.utf8.contains { $0 > 0x5A } ? card.keyword.uppercased() : card.keyword,
+        func isDigit(_ character: UInt8) -> Bool { (48...57).contains(character) }
+        for place in header.cards.indices {
+            // Most others begin with other letters.
+            guard let initial = header.cards[place].keyword.utf8.first, initials.contains(initial & 0xDF) else { continue }
+            let card = header.cards[place], name = card.keyword.uppercased(),
                 keyword = name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
-            let stem = keyword.last?.isNumber == true ? String(keyword.prefix { !$0.isNumber }) : keyword
+            let stem = keyword.utf8.last.map(isDigit) == true ? String(keyword.prefix { !$0.isNumber }) : keyword
             guard structural.contains(stem) else { continue }
             guard keyword == card.keyword,
                 card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
@@ -193,4 +196,5 @@ extension FITSStructure {
         "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "ZIMAGE", "ZCMPTYPE",
         "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER",
     ]
+    private static let initials = Array(Set(structural.compactMap(\.utf8.first) + [UInt8(ascii: "H")]))
 }
