@@ -157,7 +157,7 @@ extension FITSCard {
         if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
         let whole = trimmed(field)
         // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.
-        let end = whole.indices.first { index in
+        let end = (whole.startIndex..<whole.endIndex).first { index in
             whole[index] == slash && (index == whole.startIndex || whole[index - 1] == blank || scalar(whole[..<index]) != nil)
         }
         let token = trimmed(whole[..<(end ?? whole.endIndex)])
@@ -171,17 +171,20 @@ extension FITSCard {
     private static func quoted(_ field: Characters) -> (text: String, comment: String)? {
         var rest = field.drop { $0 == blank }
         guard rest.popFirst() == quote else { return nil }
-        var characters: [UInt8] = []
-        while let character = rest.popFirst() {
-            if character == quote {
-                guard rest.first == quote else { break }
-                rest.removeFirst()
-            }
-            characters.append(character)
+        // Up to a quote at a time: of most strings that is all.
+        var string = ""
+        while true {
+            var piece = rest.prefix { $0 != quote }
+            rest = rest[piece.endIndex...].dropFirst()
+            let goesOn = rest.first == quote
+            if !goesOn { while piece.last == blank { piece.removeLast() } }
+            string += text(piece)
+            guard goesOn else { break }
+            string += "'"
+            rest.removeFirst()
         }
-        while characters.last == blank { characters.removeLast() }
         rest = rest.drop { $0 == blank }
-        return (String(decoding: characters, as: UTF8.self), rest.first == slash ? text(trimmed(rest.dropFirst())) : "")
+        return (string, rest.first == slash ? text(trimmed(rest.dropFirst())) : "")
     }
 
     private static func scalar(_ token: Characters) -> Value? {

@@ -179,9 +179,9 @@ extension FITSStructure {
         for place in header.cards.indices {
             // Most others begin with other letters.
             guard let initial = header.cards[place].keyword.utf8.first, initials.contains(initial & 0xDF) else { continue }
-            let card = header.cards[place], name = card.keyword.uppercased(),
-                keyword = name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
-            let stem = keyword.utf8.last.map(isDigit) == true ? String(keyword.prefix { !$0.isNumber }) : keyword
+            let card = header.cards[place], name = card.keyword.utf8.contains { $0 > 0x5A } ? card.keyword.uppercased() : card.keyword,
+                keyword = card.isLong && name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
+            let stem = keyword.utf8.last.map(isDigit) == true ? String(keyword.utf8.prefix { !isDigit($0) }) ?? keyword : keyword
             guard structural.contains(stem) else { continue }
             guard keyword == card.keyword,
                 card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
