@@ -9,14 +9,15 @@ package struct MagnetogramFile {
     package let header: FITSHeader
     package let instrument: Instrument
     package let source: URL
-    package let time: ObservationTime?
     package let regions: [Region]
+    /// Where the pixels lie; nil if the header does not tell.
+    package let grid: PixelGrid?
     /// The number of the header and data unit that holds it, 0 for the primary one.
     package var hdu: Int { plane.hdu }
     package var width: Int { plane.width }
     package var height: Int { plane.height }
 
-    private let file: FITSFile
+    package let file: FITSFile
     private let plane: FITSPlane
     /// Gauss for one of the file's units.
     private let factor: Float
@@ -37,12 +38,16 @@ package struct MagnetogramFile {
         let header = instrument.standardHeader(own)
         (self.header, source) = (header, url)
         // A file that tells nothing of its grid is taken as it is; one that tells nonsense is not.
-        if header.hasGrid { _ = try WorldCoordinates(header, at: url.path) }
+        grid = header.hasGrid ? try WorldCoordinates(header, at: url.path).grid : nil
         limb = instrument.limb ?? (masksOffDisk ? 1 : nil)
         regions = Region.regions(header: header, fileName: name)
-        let stamp = name.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).map { "\($0.1)_TAI" }
-        time = ObservationTime(header) ?? stamp.flatMap { ObservationTime($0) }
         factor = try MagnetogramFile.gaussPerUnit(header, at: location)
+    }
+
+    /// The middle of the exposure; see ``Magnetogram/init(reading:)``.
+    package var time: ObservationTime? {
+        ObservationTime(header)
+            ?? source.lastPathComponent.firstMatch(of: /(?:^|\D)(\d{8}_\d{6})(?:\D|$)/).flatMap { ObservationTime("\($0.1)_TAI") }
     }
 
     /// All of it.

@@ -6,6 +6,9 @@ import SuperResolution
 import TensorCore
 
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
+extension MemorySize: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 extension ConvolutionAlgorithm: ExpressibleByArgument {}
 
 /// What training and fine-tuning have in common: options, and how they run.
@@ -86,6 +89,25 @@ struct TrainingOptions: ParsableArguments {
 
     @Option(help: .meaning(.seed))
     var seed: UInt64?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Memory for decoded magnetograms, such as 512MiB or 1.5GiB (default: a quarter of what the process may have); ranks of one computer share it. \
+            Where it is full they are read again when they are needed; results do not depend on it.
+            """, valueName: "size"))
+    var memory: MemorySize?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Of ldm-residual, ldm and corrdiff: folder that keeps encoded crops, for runs of the same seed on the same data and autoencoder to share, such as \
+            those of several learning rates.
+            """, valueName: "folder"))
+    var latents: String?
+
+    @Option(help: ArgumentHelp("Most that --latents may hold; what was not used for longest goes.", valueName: "size"))
+    var latentsSize = MemorySize(bytes: 16 << 30)
 
     @Flag(help: "Go on from the run's last checkpoint.")
     var resume = false
@@ -215,7 +237,8 @@ struct TrainingOptions: ParsableArguments {
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
             configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(fileURL), start: kept ?? start.map(fileURL),
-            logger: logger)
+            memory: MemorySize(bytes: try ranks.memoryShare(of: memory?.bytes ?? Memory.limit / 4)),
+            latents: latents.map { (folder: fileURL($0), limit: latentsSize) }, logger: logger)
         logger.info("\(trainer.summary)")
         if dryRun {
             try StandardStream.output("\(try trainer.dryRun())\n")
@@ -254,7 +277,9 @@ struct TrainingOptions: ParsableArguments {
         _ trainer: Trainer, _ configuration: TrainingConfiguration, _ ranks: Ranks, verb: String, _ common: CommonOptions, _ logger: Logger
     ) throws {
         let display = common.progressDisplay(verb)
+        var dataWait = 0.0
         let outcome = try trainer.run(folder, ranks: ranks) { progress in
+            dataWait = progress.dataWait
             if let skipped = progress.skipped { logger.warning("\(skipped)") }
             let validation = progress.validationLoss.map { String(format: ", validation %.4g", $0) } ?? ""
             let detail = String(format: "step %d/%d, %.1f crops/s, loss %.4g", progress.step, progress.steps, progress.cropsPerSecond, progress.loss)
@@ -266,6 +291,7 @@ struct TrainingOptions: ParsableArguments {
             Interruption.isRequested
         }
         display.finish()
+        logger.info("\(String(format: "%.1f", 100 * dataWait)) % of the time spent waiting for data")
         let report = ranks.isFirst ? TrainingReport(of: folder, configuration).lines : []
         switch outcome {
         case .finished: logger.info("done: \(folder.model.path)")

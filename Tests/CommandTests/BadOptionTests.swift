@@ -25,7 +25,7 @@ import Testing
         ("infer DATA --output OUT --primary mean", "--samples of at least 2"), ("infer DATA --output OUT --fine-order 2", "--samples of at least 2"),
         ("infer DATA --output OUT --samples 2 --fine-cutoff 0", "at most 3600 arcsec, not 0.0"),
         ("infer DATA --output OUT --samples 2 --fine-order 21", "1 … 20, not 21"),
-        ("infer DATA --output OUT --quiet --verbose", "exclude each other"),
+        ("infer DATA --output OUT --quiet --verbose", "exclude each other"), ("train DATA --model vqgan --output OUT --memory 1G", "--memory"),
         ("infer DATA --output OUT --threads 0", "--threads"), ("infer DATA --output OUT --largest-image 0", "--largest-image"),
         ("evaluate DATA --output OUT --limit 0", "--limit"),
         ("evaluate DATA --output OUT --region-threshold 0", "--region-threshold"),

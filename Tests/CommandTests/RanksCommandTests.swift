@@ -26,7 +26,7 @@ private let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? ""
 
     private func file(_ run: URL, _ name: String) -> URL { run.appendingPathComponent(name) }
 
-    /// Expects the same model, and the same state in the last checkpoint: weights, buffers, averages and moments.
+    /// Expects the same model, and the same state in the last checkpoint: weights, buffers, averages and moments, and what the maps are.
     private func expectSame(_ run: URL, _ other: URL, sourceLocation: SourceLocation = #_sourceLocation) throws {
         for name in ["model.safetensors", "adapter.safetensors"] where FileManager.default.fileExists(atPath: file(other, name).path) {
             #expect(try Data(contentsOf: file(run, name)) == Data(contentsOf: file(other, name)), "\(name) differs", sourceLocation: sourceLocation)
@@ -36,6 +36,8 @@ private let mpirun: String? = (ProcessInfo.processInfo.environment["PATH"] ?? ""
             try SafetensorsFile(reading: file(other, "checkpoints/last.safetensors"))
         )
         #expect(own.shapes == expected.shapes, sourceLocation: sourceLocation)
+        // What any rank has read, all know.
+        #expect(own.metadata["sr.data"] == expected.metadata["sr.data"] && own.metadata["sr.data"] != nil, sourceLocation: sourceLocation)
         for name in expected.shapes.keys {
             let bits = try [own, expected].map { try $0.tensor(named: name).values.map(\.bitPattern) }
             #expect(bits[0] == bits[1], "\(name) differs", sourceLocation: sourceLocation)

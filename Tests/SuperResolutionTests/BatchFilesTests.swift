@@ -15,7 +15,7 @@ import Testing
                 kind == .ddpmResidual
                 ? try DiffusionTraining.model(configuration, autoencoder: nil, training: whole) : ModelsExample.newModel(configuration)
             // Read anew for each crop, of which one can no longer be read.
-            let collection = MagnetogramCollection(entries: whole.entries)
+            let collection = MagnetogramCollection(entries: whole.entries, store: MagnetogramStore(logger: .init(label: "test")))
             try FileManager.default.removeItem(at: folder.appendingPathComponent("map1.fits"))
             let task: any TrainingTask =
                 switch kind {

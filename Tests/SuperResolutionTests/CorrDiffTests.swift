@@ -164,10 +164,11 @@ import Testing
             MagnetogramCollection.Entry(
                 url: URL(fileURLWithPath: "/\(name)"), width: width, height: 10, regions: harp.map { [.harp($0)] } ?? [], digest: name)
         }
-        let collection = MagnetogramCollection(entries: [
-            entry("a", harp: 1, width: 40), entry("b", harp: 2, width: 30), entry("c", harp: 1, width: 40), entry("d", harp: nil, width: 30),
-            entry("e", harp: nil, width: 30),
-        ])
+        let collection = MagnetogramCollection(
+            entries: [
+                entry("a", harp: 1, width: 40), entry("b", harp: 2, width: 30), entry("c", harp: 1, width: 40), entry("d", harp: nil, width: 30),
+                entry("e", harp: nil, width: 30),
+            ], store: MagnetogramStore(logger: .init(label: "test")))
         let folds = try #require(collection.folds(2))
         #expect(folds[0] == folds[2] && Set(folds) == [0, 1])
         // 80 columns of the first region against 90 of the others.

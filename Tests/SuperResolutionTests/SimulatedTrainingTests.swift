@@ -33,9 +33,7 @@ import Testing
 
     /// The collection as a task of this configuration has it.
     private func simulated(_ folder: URL, _ degradation: Degradation) throws -> MagnetogramCollection {
-        let collection = try TrainingExample.collection(folder)
-        try collection.simulate(degradation, at: folder)
-        return collection
+        try TrainingExample.collection(folder).simulating(degradation, at: folder)
     }
 
     /// What can be measured of a low resolution whose truth is known: by sums over pixels, without a Fourier transform.

@@ -70,7 +70,7 @@ import Testing
             let lines = try lines(run)
             #expect(lines.compactMap { $0["step"] } == [20, 30])
             #expect(lines[0]["batch"] == 9.5 && lines[1]["batch"] == 24.5)
-            for key in ["loss", "gradient_norm", "learning_rate", "crops_per_second", "seconds"] {
+            for key in ["loss", "gradient_norm", "learning_rate", "crops_per_second", "seconds", "data_wait_seconds"] {
                 #expect(lines.allSatisfy { $0[key] != nil }, "\(key)")
             }
         }

@@ -17,7 +17,7 @@ import Testing
 
     /// The lines of the log, without what depends on the clock.
     private func lines(_ run: RunFolder) throws -> [[String: Double]] {
-        try TrainingExample.log(run).map { $0.filter { $0.key != "seconds" && $0.key != "crops_per_second" } }
+        try TrainingExample.log(run).map { $0.filter { !["seconds", "crops_per_second", "data_wait_seconds"].contains($0.key) } }
     }
 
     // MARK: - Learning

@@ -37,7 +37,7 @@ extension PixelGrid {
 
 extension FITSHeader {
     /// Whether it says anything of where the pixels lie, be it right or wrong, in capitals or not.
-    package var hasGrid: Bool { cards.contains { $0.hasValue && GridKeywords.all.contains($0.keyword.uppercased()) } }
+    package var hasGrid: Bool { cards.contains { GridKeywords.isOne($0.keyword) && $0.hasValue } }
 }
 
 extension FITSCard {
@@ -56,6 +56,13 @@ struct GridKeywords {
     private static let stems = ["CTYPE", "CUNIT", "CRPIX", "CRVAL", "CDELT"]
     fileprivate static let all = Set(
         stems.flatMap { ["\($0)1", "\($0)2"] } + ["CROTA1", "CROTA2"] + ["PC", "CD"].flatMap { ["\($0)1_1", "\($0)1_2", "\($0)2_1", "\($0)2_2"] })
+
+    /// Whether it is one of these, in capitals or not.
+    fileprivate static func isOne(_ keyword: String) -> Bool {
+        // They begin with C or P.
+        guard let initial = keyword.utf8.first.map({ $0 | 0x20 }), initial == UInt8(ascii: "c") || initial == UInt8(ascii: "p") else { return false }
+        return all.contains(keyword.utf8.contains { $0 > 0x5A } ? keyword.uppercased() : keyword)
+    }
 
     private func hasValue(_ keyword: String) -> Bool { header.card(keyword)?.hasValue ?? false }
 
@@ -91,8 +98,10 @@ struct GridKeywords {
     /// Refuses distortions: SIP, look-up tables (`CPDISn`, `CQDISn`, `D2IM…`) and `PVi_m`, which make a polynomial of `TAN`. They are not read, so that all
     /// coordinates would be wrong.
     func checkDistortion(_ projection: PixelGrid.Projection) throws {
-        for card in header.cards where card.hasValue && card.value != .integer(0) && card.value != .real(0) {
-            guard Self.isDistortion(card.keyword), card.keyword != "PV2_1" || projection != .cylindricalEqualArea else { continue }
+        for place in header.cards.indices where Self.isDistortion(header.cards[place].keyword) {
+            let card = header.cards[place]
+            guard card.hasValue, card.value != .integer(0), card.value != .real(0) else { continue }
+            guard card.keyword != "PV2_1" || projection != .cylindricalEqualArea else { continue }
             throw failure(
                 "distorted coordinates are not supported", card.keyword, expected: "coordinates without distortion", found: card.value.text,
                 remedy: "resample the image to a grid without distortion")

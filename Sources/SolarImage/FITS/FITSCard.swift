@@ -23,6 +23,8 @@ public struct FITSCard: Sendable, Equatable {
     public let comment: String
     /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued.
     public let records: [String]
+    /// ``key(_:)`` of the keyword.
+    let key: UInt64
 
     /// A card with a value.
     /// - Precondition: `keyword` has 1 to 8 characters of `A–Z`, `0–9`, `-` and `_`.
@@ -31,6 +33,7 @@ public struct FITSCard: Sendable, Equatable {
         self.keyword = keyword
         if case .real(let number) = value, !number.isFinite { self.value = .undefined } else { self.value = value }
         self.comment = comment
+        key = FITSCard.key(keyword)
         records = FITSCard.format(keyword, self.value, comment)
     }
 
@@ -39,6 +42,7 @@ public struct FITSCard: Sendable, Equatable {
         self.keyword = keyword
         value = .undefined
         comment = text
+        key = FITSCard.key(keyword)
         records = [String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80))]
     }
 
@@ -47,10 +51,26 @@ public struct FITSCard: Sendable, Equatable {
         self.value = value
         self.comment = comment
         self.records = records
+        key = FITSCard.key(keyword)
     }
 
     /// Whether it has a place for a value and none there; commentary has no such place.
     package var isWithoutValue: Bool { value == .undefined && records.first?.dropFirst(8).hasPrefix("= ") == true }
+
+    /// The first eight characters of a keyword as one number, by which cards are found. Of a longer keyword, which others may begin as, the highest bit is set:
+    /// it must be compared whole.
+    static func key(_ keyword: String) -> UInt64 {
+        var (key, shift) = (UInt64(0), UInt64(0))
+        for byte in keyword.utf8 {
+            guard shift < 64 else { return key | 1 << 63 }
+            key |= UInt64(byte) << shift
+            shift += 8
+        }
+        return key
+    }
+
+    /// Whether its keyword is another's beginning, or has one: ``key`` alone does not tell it.
+    var isLong: Bool { key >> 63 != 0 }
 
     /// Whether all characters may stand in a keyword.
     package static func isStandard(_ keyword: String) -> Bool {
@@ -66,80 +86,123 @@ extension FITSCard {
     /// Nothing is refused: a value that follows no rule (an unquoted word, as old headers have it) becomes a string, a record without a value
     /// commentary.
     package static func cards(from records: [String]) -> [FITSCard] {
+        let records = records.map(ascii)
         var cards: [FITSCard] = []
-        for record in records.map(ascii) {
-            let last = cards.last
-            if record.hasPrefix("CONTINUE"), let last, case .string(let text) = last.value, text.hasSuffix("&"),
-                let rest = quoted(record.dropFirst(8))
-            {
-                cards[cards.count - 1] = FITSCard(
-                    keyword: last.keyword, value: .string(String(text.dropLast()) + rest.text),
-                    comment: [last.comment, rest.comment].filter { !$0.isEmpty }.joined(separator: " "), records: last.records + [record])
-            } else {
-                cards.append(card(from: record))
+        cards.reserveCapacity(records.count)
+        var next = 0
+        while next < records.count {
+            var card = card(from: records[next])
+            next += 1
+            if case .string(var text) = card.value, text.utf8.last == ampersand {
+                var (comments, own) = ([card.comment], card.records)
+                while text.utf8.last == ampersand, next < records.count, let rest = continuation(records[next]) {
+                    text.removeLast()
+                    text += rest.text
+                    comments.append(rest.comment)
+                    own.append(records[next])
+                    next += 1
+                }
+                if comments.count > 1 {
+                    let comment = comments.filter { !$0.isEmpty }.joined(separator: " ")
+                    card = FITSCard(keyword: card.keyword, value: .string(text), comment: comment, records: own)
+                }
             }
+            cards.append(card)
         }
         return cards
     }
 
+    /// What a record of `CONTINUE` adds; nil for any other.
+    private static func continuation(_ record: String) -> (text: String, comment: String)? {
+        guard record.hasPrefix("CONTINUE") else { return nil }
+        var record = record
+        return record.withUTF8 { quoted($0.dropFirst(8)) }
+    }
+
+    /// Characters of a record, all of them ASCII. By bytes, since the headers of tens of thousands of files are read at a time.
+    private typealias Characters = Slice<UnsafeBufferPointer<UInt8>>
+
+    private static let blank = UInt8(ascii: " ")
+    private static let equals = UInt8(ascii: "=")
+    private static let quote = UInt8(ascii: "'")
+    private static let slash = UInt8(ascii: "/")
+    private static let ampersand = UInt8(ascii: "&")
+
+    private static func text(_ characters: Characters) -> String { String(decoding: characters, as: UTF8.self) }
+
+    /// Without blanks around them.
+    private static func trimmed(_ characters: Characters) -> Characters {
+        var inner = characters.drop { $0 == blank }
+        while inner.last == blank { inner.removeLast() }
+        return inner
+    }
+
     private static func card(from record: String) -> FITSCard {
-        let name = String(record.prefix(8)).trimmingCharacters(in: .whitespaces)
-        if record.dropFirst(8).hasPrefix("="), !["COMMENT", "HISTORY", ""].contains(name) {
-            let (value, comment, isStandardValue) = parse(record.dropFirst(9))
-            let records = isStandardValue ? [record] : format(name, value, comment)
-            return FITSCard(keyword: name, value: value, comment: comment, records: records)
+        var record = record
+        let (keyword, value, comment, isStandard) = record.withUTF8 { bytes -> (String, Value, String, Bool) in
+            let all = bytes[...], name = text(trimmed(all.prefix(8))), rest = all.dropFirst(8)
+            if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty {
+                let (value, comment, isStandard) = parse(rest.dropFirst())
+                return (name, value, comment, isStandard)
+            }
+            if name == "HIERARCH", let place = all.firstIndex(of: equals) {
+                let (value, comment, _) = parse(all[(place + 1)...])
+                return (text(trimmed(all[..<place])), value, comment, true)
+            }
+            return (name, .undefined, text(rest), true)
         }
-        if name == "HIERARCH", let equals = record.firstIndex(of: "=") {
-            let (value, comment, _) = parse(record[record.index(after: equals)...])
-            return FITSCard(keyword: record[..<equals].trimmingCharacters(in: .whitespaces), value: value, comment: comment, records: [record])
-        }
-        return FITSCard(keyword: name, value: .undefined, comment: String(record.dropFirst(8)), records: [record])
+        return FITSCard(keyword: keyword, value: value, comment: comment, records: isStandard ? [record] : format(keyword, value, comment))
     }
 
     /// The value and the comment in the columns after `=`, and whether they stand there as the standard wants it: not so a word without quotes or a
     /// small `e` in a number, which are written again in their proper form.
-    private static func parse(_ field: Substring) -> (Value, String, isStandard: Bool) {
+    private static func parse(_ field: Characters) -> (Value, String, isStandard: Bool) {
         if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
-        let whole = field.trimmingCharacters(in: .whitespaces)
+        let whole = trimmed(field)
         // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.
-        let slash = whole.indices.first { index in
-            whole[index] == "/" && (index == whole.startIndex || whole[..<index].last == " " || scalar(String(whole[..<index])) != nil)
+        let end = (whole.startIndex..<whole.endIndex).first { index in
+            whole[index] == slash && (index == whole.startIndex || whole[index - 1] == blank || scalar(whole[..<index]) != nil)
         }
-        let token = whole[..<(slash ?? whole.endIndex)].trimmingCharacters(in: .whitespaces)
-        let comment = slash.map { whole[whole.index(after: $0)...].trimmingCharacters(in: .whitespaces) } ?? ""
+        let token = trimmed(whole[..<(end ?? whole.endIndex)])
+        let comment = end.map { text(trimmed(whole[($0 + 1)...])) } ?? ""
         guard !token.isEmpty else { return (.undefined, comment, true) }
-        guard let value = scalar(token) else { return (.string(token), comment, false) }
-        return (value, comment, token == token.uppercased())
+        guard let value = scalar(token) else { return (.string(text(token)), comment, false) }
+        return (value, comment, !token.contains { (97...122).contains($0) })
     }
 
     /// The text between single quotes (`''` stands for one), without trailing blanks, and the comment after it; nil without an opening quote.
-    private static func quoted(_ field: Substring) -> (text: String, comment: String)? {
-        let field = field.drop { $0 == " " }
-        guard field.first == "'" else { return nil }
-        var text = ""
-        var rest = field.dropFirst()
-        while let character = rest.popFirst() {
-            if character == "'" {
-                guard rest.first == "'" else { break }
-                rest.removeFirst()
-            }
-            text.append(character)
+    private static func quoted(_ field: Characters) -> (text: String, comment: String)? {
+        var rest = field.drop { $0 == blank }
+        guard rest.popFirst() == quote else { return nil }
+        // Up to a quote at a time: of most strings that is all.
+        var string = ""
+        while true {
+            var piece = rest.prefix { $0 != quote }
+            rest = rest[piece.endIndex...].dropFirst()
+            let goesOn = rest.first == quote
+            if !goesOn { while piece.last == blank { piece.removeLast() } }
+            string += text(piece)
+            guard goesOn else { break }
+            string += "'"
+            rest.removeFirst()
         }
-        while text.last == " " { text.removeLast() }
-        rest = rest.drop { $0 == " " }
-        return (text, rest.first == "/" ? rest.dropFirst().trimmingCharacters(in: .whitespaces) : "")
+        rest = rest.drop { $0 == blank }
+        return (string, rest.first == slash ? text(trimmed(rest.dropFirst())) : "")
     }
 
-    private static func scalar(_ token: String) -> Value? {
-        if token == "T" || token == "F" { return .logical(token == "T") }
-        if let integer = Int(token) { return .integer(integer) }
-        return number(token).map(Value.real)
+    private static func scalar(_ token: Characters) -> Value? {
+        if token.count == 1, token.first == UInt8(ascii: "T") || token.first == UInt8(ascii: "F") {
+            return .logical(token.first == UInt8(ascii: "T"))
+        }
+        let text = text(token)
+        if let integer = Int(text) { return .integer(integer) }
+        return number(text).map(Value.real)
     }
 
     /// A decimal number as Fortran and C write it; nil for anything else, `nan` and `inf` included.
     static func number(_ text: String) -> Double? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) || "+-.eEdD".utf8.contains($0) }) else { return nil }
-        let number = Double(text.replacing("D", with: "E").replacing("d", with: "e"))
+        let number = Double(text.utf8.contains { $0 | 32 == UInt8(ascii: "d") } ? text.replacing("D", with: "E").replacing("d", with: "e") : text)
         return number.flatMap { $0.isFinite ? $0 : nil }
     }
 }
@@ -196,7 +259,11 @@ extension FITSCard {
 
     /// Headers are printable ASCII; any other character becomes a question mark, trailing blanks go.
     private static func ascii(_ text: String) -> String {
-        var bytes = text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }
+        var text = text
+        let isClean = text.withUTF8 { $0.allSatisfy { (0x20...0x7E).contains($0) } }
+        if isClean, text.utf8.last != 0x20 { return text }
+        var bytes =
+            isClean ? Array(text.utf8) : text.unicodeScalars.map { (0x20...0x7E).contains($0.value) ? UInt8($0.value) : UInt8(ascii: "?") }
         while bytes.last == 0x20 { bytes.removeLast() }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -60,7 +60,8 @@ public final class FITSFile {
     }
 
     public let url: URL
-    private let handle: UnsafeMutablePointer<fitsfile>
+    /// cfitsio's, once pixels are to be read: what headers tell is known without it.
+    private var opened: UnsafeMutablePointer<fitsfile>?
     private let structure: FITSStructure
     /// In use as long as the file is.
     private let bytes: FITSBytes
@@ -75,43 +76,27 @@ public final class FITSFile {
 
     /// Opens a file whose bytes are in memory already, if given.
     package init(reading url: URL, bytes: FileBytes?) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-            throw Self.missing(url)
+        let path = url.path
+        var state = stat()
+        guard stat(path, &state) == 0 else { throw Self.missing(url) }
+        guard state.st_mode & S_IFMT != S_IFDIR else {
+            throw Failure(.badData, "is a folder", at: path, expected: "a FITS file", remedy: "give one of its files")
         }
-        guard !isFolder.boolValue else {
-            throw Failure(.badData, "is a folder", at: url.path, expected: "a FITS file", remedy: "give one of its files")
-        }
-        let size = (try? FileManager.default.attributesOfItem(atPath: url.path)[.size] as? Int) ?? nil
-        guard size != 0 else {
-            throw Failure(.badData, "the file is empty", at: url.path, expected: "a FITS file", found: "0 bytes", remedy: "fetch it again")
+        guard state.st_size != 0 else {
+            throw Failure(.badData, "the file is empty", at: path, expected: "a FITS file", found: "0 bytes", remedy: "fetch it again")
         }
         self.bytes = try FITSBytes.open(url, in: bytes)
-        structure = FITSStructure(of: self.bytes, at: url.path)
+        structure = FITSStructure(of: self.bytes, at: path)
         guard structure.isWhole || !self.bytes.isCutShort else {
-            throw Failure(.badData, "the compressed file is cut short", at: url.path, remedy: "fetch it again")
+            throw Failure(.badData, "the compressed file is cut short", at: path, remedy: "fetch it again")
         }
         if let damage = structure.damage, damage.hdu == 0 { throw damage.failure }
-        _ = FITSFile.isReady
-        var opened: UnsafeMutablePointer<fitsfile>?
-        var status: CInt = 0
-        switch self.bytes.place {
-        case .memory(let memory):
-            ffomem(&opened, "memory", READONLY, memory.start, memory.filledCount, 0, nil, &status)  // fits_open_memfile
-        case .file: ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
-        }
-        guard status == 0, let opened else {
-            throw fitsFailure(
-                .badData, "cannot be read as FITS", status: status, at: url.path, expected: "a FITS file, which begins with SIMPLE",
-                remedy: "check that it was fetched whole and is no web page or text")
-        }
         self.url = url
-        handle = opened
     }
 
     deinit {
         var status: CInt = 0
-        ffclos(handle, &status)  // fits_close_file
+        if let opened { ffclos(opened, &status) }  // fits_close_file
     }
 
     /// What is wrong where there is no file of that name: a name with bytes that are no text finds none.
@@ -125,7 +110,7 @@ public final class FITSFile {
     /// - Throws: `Failure` (`.badData`) if a header cannot be read.
     public func contents() throws -> [(name: String?, content: Content)] {
         var units: [(name: String?, content: Content)] = []
-        while try move(to: units.count) { units.append((try header().string("EXTNAME"), try content())) }
+        while let unit = try unit(units.count) { units.append((unit.header.string("EXTNAME"), unit.content)) }
         return units
     }
 
@@ -139,9 +124,9 @@ public final class FITSFile {
     package func firstPlane() throws -> FITSPlane {
         var seen: [String] = []
         var hdu = 0
-        while try move(to: hdu) {
-            switch try content() {
-            case .image(let axes) where FITSFile.isPlane(axes): return try plane(axes)
+        while let unit = try unit(hdu) {
+            switch unit.content {
+            case .image(let axes) where FITSFile.isPlane(axes): return try plane(axes, hdu)
             case .image(let axes): if !axes.isEmpty { seen.append("HDU \(hdu) of \(axes.map(String.init).joined(separator: " × ")) pixels") }
             case .table: seen.append("a table in HDU \(hdu)")
             }
@@ -162,7 +147,7 @@ public final class FITSFile {
         }
         guard pixels.contains(where: \.isFinite) else {
             throw Failure(
-                .badData, "no pixel has a value", at: location, expected: "an image with data", found: "\(pixels.count) undefined pixels",
+                .badData, "no pixel has a value", at: location(plane.hdu), expected: "an image with data", found: "\(pixels.count) undefined pixels",
                 remedy: "leave the file out")
         }
         return FITSImage(
@@ -194,10 +179,11 @@ public final class FITSFile {
     package func read(_ rows: Range<Int>, of plane: FITSPlane, into target: UnsafeMutablePointer<Float>) throws {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= plane.height, "rows \(rows) of an image of \(plane.height)")
         let count = rows.count * plane.width
-        guard try move(to: plane.hdu), count > 0 else { return }
+        guard count > 0 else { return }
+        let handle = try moved(to: plane.hdu)
         if !sound.contains(plane.hdu) {
             let unit = structure.units[plane.hdu]
-            try unit.tiles?.check(bytes, dataStart: unit.dataStart, at: location)
+            try unit.tiles?.check(bytes, dataStart: unit.dataStart, at: location(plane.hdu))
             sound.insert(plane.hdu)
         }
         var first = [Int64](repeating: 1, count: plane.axisCount)
@@ -208,7 +194,7 @@ public final class FITSFile {
         ffgpxvll(handle, TFLOAT, &first, Int64(count), &none, target, &anyNone, &status)  // fits_read_pixll
         guard status == 0 else {
             throw fitsFailure(
-                .badData, "the pixels cannot be read", status: status, at: location, expected: "\(plane.width) × \(plane.height) pixels",
+                .badData, "the pixels cannot be read", status: status, at: location(plane.hdu), expected: "\(plane.width) × \(plane.height) pixels",
                 remedy: "fetch the file again")
         }
         // Of integers cfitsio has made NaN of what has no value; nothing is infinite.
@@ -219,22 +205,37 @@ public final class FITSFile {
 
     /// The image whose `EXTNAME` is `name` (case does not matter); nil if there is no such extension.
     /// - Throws: `Failure` (`.badData`) if it is not two-dimensional or cannot be read.
-    public func image(named name: String) throws -> FITSImage? {
-        guard try move(to: name) else { return nil }
-        guard case .image(let axes) = try content(), FITSFile.isPlane(axes) else {
-            throw Failure(.badData, "the extension \(name) is not an image with 2 axes", at: location)
+    public func image(named name: String) throws -> FITSImage? { try plane(named: name).map { try image($0) } }
+
+    /// Where that image stands, with its header; its pixels are not read yet.
+    package func plane(named name: String) throws -> FITSPlane? {
+        guard let hdu = try number(of: name) else { return nil }
+        guard case .image(let axes) = structure.units[hdu].content, FITSFile.isPlane(axes) else {
+            throw Failure(.badData, "the extension \(name) is not an image with 2 axes", at: location(hdu))
         }
-        return try image(plane(axes))
+        return try plane(axes, hdu)
+    }
+
+    /// The headers of all units as they stand in the file, one after the other. Where they tell `DATASUM`, they tell the data apart too.
+    package var headers: Data {
+        structure.units.reduce(into: Data()) { all, unit in
+            var header = Data(count: unit.dataStart - unit.start)
+            let count = header.withUnsafeMutableBytes { buffer in
+                buffer.baseAddress.map { bytes.read(buffer.count, at: unit.start, into: $0) } ?? 0
+            }
+            all.append(header.prefix(count))
+        }
     }
 
     /// The images along the third axis of the extension whose `EXTNAME` is `name` (case does not matter); nil if there is no such extension.
     /// - Throws: `Failure` (`.badData`) if it has not three axes, if an image has not one pixel with a value, or if it cannot be read.
     public func cube(named name: String) throws -> [Image]? {
-        guard try move(to: name) else { return nil }
-        guard case .image(let axes) = try content(), axes.count >= 3, axes[2] > 0, FITSFile.isPlane(Array(axes[..<2] + axes[3...])) else {
-            throw Failure(.badData, "the extension \(name) is not an image with 3 axes", at: location)
+        guard let hdu = try number(of: name) else { return nil }
+        guard case .image(let axes) = structure.units[hdu].content, axes.count >= 3, axes[2] > 0, FITSFile.isPlane(Array(axes[..<2] + axes[3...]))
+        else {
+            throw Failure(.badData, "the extension \(name) is not an image with 3 axes", at: location(hdu))
         }
-        var plane = try plane(axes)
+        var plane = try plane(axes, hdu)
         return try (0..<axes[2]).map { index in
             plane.index = index
             return try image(plane).image
@@ -243,96 +244,90 @@ public final class FITSFile {
 }
 
 extension FITSFile {
-    private var location: String { "\(url.path), HDU \(max(1, hduNumber) - 1)" }
-
-    private var hduNumber: Int {
-        var number: CInt = 0
-        return Int(ffghdn(handle, &number))  // fits_get_hdu_num
-    }
+    private func location(_ hdu: Int) -> String { "\(url.path), HDU \(hdu)" }
 
     private static func isPlane(_ axes: [Int]) -> Bool {
         axes.count >= 2 && axes[0] > 0 && axes[1] > 0 && axes.dropFirst(2).allSatisfy { $0 == 1 }
     }
 
-    /// Moves to the unit with that number from 0; false if the file ends before it.
-    private func move(to hdu: Int) throws -> Bool {
+    /// The unit with that number from 0; nil if the file ends before it.
+    /// - Throws: `Failure` (`.badData`) if a header before its end makes no sense.
+    private func unit(_ hdu: Int) throws -> FITSStructure.Unit? {
         if let damage = structure.damage, hdu >= damage.hdu { throw damage.failure }
-        guard hdu < structure.units.count else { return false }
+        return hdu < structure.units.count ? structure.units[hdu] : nil
+    }
+
+    /// The number of the unit with that `EXTNAME`; nil if there is none.
+    private func number(of name: String) throws -> Int? {
+        let name = name.uppercased()
+        if let hdu = structure.units.firstIndex(where: { $0.header.string("EXTNAME")?.uppercased() == name }) { return hdu }
+        if let damage = structure.damage { throw damage.failure }
+        return nil
+    }
+
+    private func plane(_ axes: [Int], _ hdu: Int) throws -> FITSPlane {
+        let own = structure.units[hdu].header
+        try checkSize(axes, hdu)
+        let bits = FITSFile.bits(own)
+        return FITSPlane(
+            header: hdu > 0 ? own.inheriting(from: structure.units[0].header) : own, width: axes[0], height: axes[1], hdu: hdu,
+            axisCount: axes.count, isInteger: bits > 0, fill: FITSFile.fill(own, bits: bits))
+    }
+
+    /// cfitsio's handle, opened if need be, at the unit with that number, which it must understand as its header is understood here.
+    /// - Throws: `Failure` (`.badData`) if it cannot be read or is understood otherwise.
+    private func moved(to hdu: Int) throws -> UnsafeMutablePointer<fitsfile> {
+        let handle = try opened ?? open()
+        opened = handle
         var status: CInt = 0
         ffmahd(handle, CInt(hdu + 1), nil, &status)  // fits_movabs_hdu
         guard status == 0 else {
-            throw fitsFailure(.badData, "the header cannot be read", status: status, at: "\(url.path), HDU \(hdu)", remedy: "fetch the file again")
+            throw fitsFailure(.badData, "the header cannot be read", status: status, at: location(hdu), remedy: "fetch the file again")
         }
         let unit = structure.units[hdu], isCompressed = fits_is_compressed_image(handle, &status) != 0
         var (start, dataStart) = (Int64(0), Int64(0))
         ffghadll(handle, &start, &dataStart, nil, &status)  // fits_get_hduaddrll
-        guard status == 0, start == unit.start, dataStart == unit.dataStart, isCompressed == (unit.tiles != nil) else {
+        guard status == 0, start == unit.start, dataStart == unit.dataStart, isCompressed == (unit.tiles != nil),
+            FITSFile.content(handle) == unit.content
+        else {
             throw Failure(
-                .badData, "the header makes no sense", at: "\(url.path), HDU \(hdu)", expected: "data from byte \(unit.dataStart) on",
+                .badData, "the header makes no sense", at: location(hdu), expected: "data from byte \(unit.dataStart) on",
                 found: "byte \(dataStart)", remedy: "fetch the file again")
         }
-        return true
+        return handle
     }
 
-    /// Moves to the unit with that `EXTNAME`; false if there is none.
-    private func move(to name: String) throws -> Bool {
-        var hdu = 0
-        while try move(to: hdu) {
-            if try header().string("EXTNAME")?.uppercased() == name.uppercased() { return true }
-            hdu += 1
-        }
-        return false
-    }
-
-    private func header() throws -> FITSHeader {
-        var count: CInt = 0
+    private func open() throws -> UnsafeMutablePointer<fitsfile> {
+        _ = FITSFile.isReady
+        var opened: UnsafeMutablePointer<fitsfile>?
         var status: CInt = 0
-        ffghsp(handle, &count, nil, &status)  // fits_get_hdrspace
-        var records: [String] = []
-        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(FLEN_CARD)) { buffer in
-            buffer.initialize(repeating: 0)
-            guard let text = buffer.baseAddress else { return }
-            for number in 0..<max(0, count) {
-                ffgrec(handle, number + 1, text, &status)  // fits_read_record
-                records.append(String(cString: text))
-            }
+        switch bytes.place {
+        case .memory(let memory):
+            ffomem(&opened, "memory", READONLY, memory.start, memory.filledCount, 0, nil, &status)  // fits_open_memfile
+        case .file: ffdkopn(&opened, url.path, READONLY, &status)  // fits_open_diskfile: the name is taken literally
         }
-        guard status == 0 else {
-            throw fitsFailure(.badData, "the header cannot be read", status: status, at: location, remedy: "fetch the file again")
+        guard status == 0, let opened else {
+            throw fitsFailure(
+                .badData, "cannot be read as FITS", status: status, at: url.path, expected: "a FITS file, which begins with SIMPLE",
+                remedy: "check that it was fetched whole and is no web page or text")
         }
-        return FITSHeader(FITSCard.cards(from: records))
+        return opened
     }
 
-    private func content() throws -> Content {
-        var type: CInt = 0
-        var status: CInt = 0
+    /// What cfitsio takes the present unit for; nil if it cannot tell.
+    private static func content(_ handle: UnsafeMutablePointer<fitsfile>) -> Content? {
+        var (type, axisCount, status) = (CInt(0), CInt(0), CInt(0))
         ffghdt(handle, &type, &status)  // fits_get_hdu_type; a tile-compressed image counts as an image
         guard status == 0, type == IMAGE_HDU else { return .table }
-        var axisCount: CInt = 0
         ffgidm(handle, &axisCount, &status)  // fits_get_img_dim
         var axes = [Int64](repeating: 0, count: Int(max(0, axisCount)))
         if axisCount > 0 { ffgiszll(handle, axisCount, &axes, &status) }  // fits_get_img_sizell
-        guard status == 0 else { throw fitsFailure(.badData, "the shape of the image cannot be read", status: status, at: location) }
-        return .image(axes: axes.map(Int.init))
-    }
-
-    private func plane(_ axes: [Int]) throws -> FITSPlane {
-        let own = try header(), hdu = hduNumber - 1
-        try checkSize(axes, own)
-        let bits = FITSFile.bits(own)
-        var header = own
-        if hdu > 0, try move(to: 0) {
-            header = own.inheriting(from: try self.header())
-            _ = try move(to: hdu)
-        }
-        return FITSPlane(
-            header: header, width: axes[0], height: axes[1], hdu: hdu, axisCount: axes.count, isInteger: bits > 0,
-            fill: FITSFile.fill(own, bits: bits))
+        return status == 0 ? .image(axes: axes.map(Int.init)) : nil
     }
 
     /// Checks that the file is large enough to hold the pixels, so that a corrupt header cannot ask for absurd memory.
-    private func checkSize(_ axes: [Int], _ header: FITSHeader) throws {
-        let unit = structure.units[hduNumber - 1], available = max(0, bytes.length - unit.dataStart)
+    private func checkSize(_ axes: [Int], _ hdu: Int) throws {
+        let unit = structure.units[hdu], location = location(hdu), available = max(0, bytes.length - unit.dataStart)
         let shape = axes.map(String.init).joined(separator: " × ")
         guard unit.size <= available else {
             throw Failure(

@@ -9,6 +9,12 @@ extension FITSHeader {
     /// - Parameter location: the file, for messages.
     /// - Throws: `Failure` (`.badData`) that names such a keyword and the values it is given.
     package func withoutRepetition(at location: String) throws -> FITSHeader {
+        var keys = Set<UInt64>(minimumCapacity: cards.count)
+        // Most headers have none.
+        let mayRepeat = cards.indices.contains { place in
+            !cards[place].isCommentary && (cards[place].isLong || !keys.insert(cards[place].key).inserted)
+        }
+        guard mayRepeat else { return self }
         var first: [String: FITSCard] = [:]
         return FITSHeader(
             try cards.filter { card in
@@ -40,7 +46,10 @@ extension FITSHeader {
 
 extension FITSCard {
     /// Whether it has no place for a value, so that many cards of its keyword may stand.
-    var isCommentary: Bool { value == .undefined && records.first.map { !$0.hasPrefix("HIERARCH") && !$0.dropFirst(8).hasPrefix("=") } ?? true }
+    var isCommentary: Bool {
+        guard case .undefined = value, let record = records.first else { return value == .undefined }
+        return !record.hasPrefix("HIERARCH") && record.utf8.dropFirst(8).first != UInt8(ascii: "=")
+    }
 }
 
 extension FITSCard.Value {

@@ -7,13 +7,20 @@ public struct FITSHeader: Sendable, Equatable {
     public init(_ cards: [FITSCard] = []) { self.cards = cards }
 
     /// The first card of that keyword.
-    public func card(_ keyword: String) -> FITSCard? { cards.first { $0.keyword == keyword } }
+    public func card(_ keyword: String) -> FITSCard? { place(of: keyword).map { cards[$0] } }
 
-    public func contains(_ keyword: String) -> Bool { card(keyword) != nil }
+    public func contains(_ keyword: String) -> Bool { place(of: keyword) != nil }
+
+    private func place(of keyword: String) -> Int? {
+        let key = FITSCard.key(keyword)
+        return cards.indices.first { cards[$0].key == key && (!cards[$0].isLong || cards[$0].keyword == keyword) }
+    }
 
     /// A string without surrounding blanks. Nil if the keyword is absent or holds no string or an empty one.
     public func string(_ keyword: String) -> String? {
         guard case .string(let text)? = card(keyword)?.value else { return nil }
+        // Most have none, and trimming costs more than all else.
+        if let first = text.utf8.first, let last = text.utf8.last, (0x21...0x7E).contains(first), (0x21...0x7E).contains(last) { return text }
         let trimmed = text.trimmingCharacters(in: .whitespaces)
         return trimmed.isEmpty ? nil : trimmed
     }
@@ -49,7 +56,7 @@ public struct FITSHeader: Sendable, Equatable {
     /// undefined.
     /// - Precondition: `keyword` has 1 to 8 characters of `A–Z`, `0–9`, `-` and `_`.
     public mutating func set(_ keyword: String, _ value: FITSCard.Value, comment: String? = nil) {
-        if let index = cards.firstIndex(where: { $0.keyword == keyword }) {
+        if let index = place(of: keyword) {
             cards[index] = FITSCard(keyword, value, comment: comment ?? cards[index].comment)
         } else {
             cards.append(FITSCard(keyword, value, comment: comment ?? ""))

@@ -22,6 +22,12 @@ struct FITSStructure {
         let size: Int
         /// If its pixels are compressed tile by tile.
         let tiles: TileTable?
+
+        var content: FITSFile.Content {
+            if let tiles { return .image(axes: tiles.axes) }
+            guard header.string("XTENSION")?.hasSuffix("TABLE") != true else { return .table }
+            return .image(axes: (0..<(header.integer("NAXIS") ?? 0)).map { header.integer("NAXIS\($0 + 1)") ?? 0 })
+        }
     }
 
     /// Those before the first that makes no sense, whether or not the file holds all their data.
@@ -101,11 +107,17 @@ extension FITSStructure {
                 guard bytes.read(block, at: position, into: place) > 0 else { break }
                 position += block
                 for column in stride(from: 0, to: block, by: 80) {
-                    let record = String(decoding: buffer[column..<column + 80], as: UTF8.self)
+                    var last = column + 80
+                    while last > column, buffer[last - 1] == 0x20 { last -= 1 }
+                    let record = String(decoding: buffer[column..<last], as: UTF8.self)
                     if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") {
                         return buffer.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
                     }
-                    if record.hasPrefix("END     ") { return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position) }
+                    if buffer[column] == UInt8(ascii: "E"), record == "END" || record.hasPrefix("END     ") {
+                        // Blank records before the end make room for more.
+                        records.removeLast(records.reversed().prefix { $0.isEmpty }.count)
+                        return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position)
+                    }
                     records.append(record)
                 }
             }
@@ -163,11 +175,16 @@ extension FITSStructure {
     /// capitals from the first column on, and an equals sign and a space before the value.
     private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
         var cards: [String: FITSCard] = [:]
-        for card in header.cards {
-            let name = card.keyword.uppercased(), keyword = name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
-            let stem = keyword.last?.isNumber == true ? String(keyword.prefix { !$0.isNumber }) : keyword
+        func isDigit(_ character: UInt8) -> Bool { (48...57).contains(character) }
+        for place in header.cards.indices {
+            // Most others begin with other letters.
+            guard let initial = header.cards[place].keyword.utf8.first, initials.contains(initial & 0xDF) else { continue }
+            let card = header.cards[place], name = card.keyword.utf8.contains { $0 > 0x5A } ? card.keyword.uppercased() : card.keyword,
+                keyword = card.isLong && name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
+            let stem = keyword.utf8.last.map(isDigit) == true ? String(keyword.utf8.prefix { !isDigit($0) }) ?? keyword : keyword
             guard structural.contains(stem) else { continue }
-            guard keyword == card.keyword, card.records.first?.hasPrefix(keyword.padding(toLength: 8, withPad: " ", startingAt: 0) + "= ") == true
+            guard keyword == card.keyword,
+                card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
             else { throw MalformedKeyword(card.keyword, "\(keyword) and its value in their columns") }
             if let former = cards.updateValue(card, forKey: keyword), former.value != card.value {
                 throw MalformedKeyword(keyword, "the same value wherever it stands")
@@ -179,4 +196,5 @@ extension FITSStructure {
         "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "ZIMAGE", "ZCMPTYPE",
         "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER",
     ]
+    private static let initials = Array(Set(structural.compactMap(\.utf8.first) + [UInt8(ascii: "H")]))
 }

@@ -45,7 +45,8 @@ private func files(in folder: URL, _ isWanted: (String) -> Bool) throws -> [URL]
         throw Failure(isFile ? .badData : .missingInput, isFile ? "this is a file, not a folder" : "there is no such folder", at: folder.path)
     }
     do {
-        return try FileManager.default.contentsOfDirectory(atPath: folder.path).filter(isWanted).sorted().map { folder.appendingPathComponent($0) }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter(isWanted).sorted()
+        return names.map { folder.appendingPathComponent($0, isDirectory: false) }
     } catch {
         throw Failure(.badData, "the folder cannot be read", at: folder.path, found: error.localizedDescription)
     }

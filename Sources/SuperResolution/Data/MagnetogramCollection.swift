@@ -4,8 +4,8 @@ import Logging
 import SolarImage
 import TensorCore
 
-/// The magnetograms of a folder, read when needed and kept while memory allows: what training draws its crops from.
-package final class MagnetogramCollection {
+/// The magnetograms of a folder, known by their headers: what training draws its crops from. Their pixels are in a ``MagnetogramStore``.
+package final class MagnetogramCollection: Sendable {
     /// A square cut out of a magnetogram, turned, mirrored or of reversed polarity: the Sun's field has no preferred orientation or sign.
     package struct Crop: Sendable, Equatable {
         package var file: Int
@@ -32,7 +32,7 @@ package final class MagnetogramCollection {
         package let isMap: Bool
         /// The side of a pixel, if the header tells; of a map in degrees, as it appears in the centre of the disk.
         package let arcsecPerPixel: Double?
-        /// The SHA-256 of its pixels, those off the disk as NaN (see ``Image/pixelDigest()``), in a pair followed by that of the low resolution.
+        /// The SHA-256 of the file's headers in hexadecimal (``SolarImage/FITSFile/headers``).
         package let digest: String
 
         package init(
@@ -44,41 +44,28 @@ package final class MagnetogramCollection {
         }
     }
 
-    /// A magnetogram and, in a pair, its low resolution on HMI's scale of Gauss.
-    private struct Fields {
-        let high: Image
-        let low: Image?
-    }
-
     package let entries: [Entry]
+    package let store: MagnetogramStore
     /// What the low resolution of crops is simulated by; nil for the plain block mean.
-    package private(set) var degradation: Degradation?
-    private var cache: [Int: Fields] = [:]
-    private var cachedPixels = 0
-    /// Pixels to keep in memory: 1 GiB.
-    private let capacity = 1 << 28
+    package let degradation: Degradation?
+    /// The pixels of each entry and those before it.
+    private let pixelsUpTo: [Int]
 
-    /// Opens every FITS file of a folder (not of the folders in it).
+    /// Opens every FITS file of a folder (not of the folders in it) and reads its headers.
     ///
-    /// Pixels off the disk are taken to hold no data. Files that cannot be used are left out with a warning.
+    /// Pixels off the disk are taken to hold no data. Files whose headers cannot be used are left out with a warning.
+    /// - Parameter store: nil for one of its own.
     /// - Throws: `Failure`: `.missingInput` if there is no such folder, `.badData` if no file in it can be used.
-    package convenience init(folder: URL, logger: Logger) throws {
+    package convenience init(folder: URL, store: MagnetogramStore? = nil, logger: Logger) throws {
         let files = try fitsFiles(in: folder)
         var entries: [Entry] = []
-        var images: [Fields] = []
         var reasons: [String] = []
-        for url in files {
+        func read(_ index: Int) -> Result<Entry, any Error> { Result { try Entry(reading: files[index]) } }
+        let found = FITSFile.allowsThreads ? Parallel.map(files.count, read) : files.indices.map(read)
+        for (index, result) in found.enumerated() {
             do {
-                let map = try Magnetogram(reading: url, masksOffDisk: true)
-                for remark in map.remarks { logger.warning("\(remark)") }
-                let low = try FITSFile(reading: url).lowResolution()
-                let scale = try low.map { try Self.scale(of: map.image, to: $0.image, at: url) }
-                entries.append(
-                    Entry(
-                        url: url, width: map.image.width, height: map.image.height, regions: map.regions, pairScale: scale,
-                        pairInstrument: low?.instrument, isMap: map.isMap, arcsecPerPixel: map.arcsecPerPixel,
-                        digest: try map.image.pixelDigest() + (low?.image.pixelDigest() ?? "")))
-                images.append(Fields(high: map.image, low: low?.image))
+                // A bad one once more and alone: cfitsio has one list of messages for all threads.
+                if case .success(let entry) = result { entries.append(entry) } else { entries.append(try read(index).get()) }
             } catch let failure as Failure {
                 logger.warning("left out: \(failure)")
                 reasons.append(failure.description)
@@ -89,20 +76,16 @@ package final class MagnetogramCollection {
                 .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as \(FITSName.endings)",
                 found: files.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
         }
-        self.init(entries: entries)
-        for (index, image) in images.enumerated() { keep(image, index) }
+        self.init(entries: entries, store: store ?? MagnetogramStore(logger: logger))
     }
 
-    package init(entries: [Entry]) { self.entries = entries }
-
-    private static func scale(of high: Image, to low: Image, at url: URL) throws -> Int {
-        let scale = high.width / max(1, low.width)
-        guard scale >= 1, low.width * scale == high.width, low.height * scale == high.height else {
-            throw Failure(
-                .badData, "the low resolution does not belong to the image", at: "\(url.path), extension LR",
-                expected: "a size that divides \(high.width) × \(high.height)", found: "\(low.width) × \(low.height)")
+    package init(entries: [Entry], store: MagnetogramStore, degradation: Degradation? = nil) {
+        (self.entries, self.store, self.degradation) = (entries, store, degradation)
+        var sum = 0
+        pixelsUpTo = entries.map { entry in
+            sum += entry.width * entry.height
+            return sum
         }
-        return scale
     }
 
     /// Refuses magnetograms without low resolution beside them.
@@ -115,9 +98,9 @@ package final class MagnetogramCollection {
             remedy: "prepare pairs with `sr prepare --pairs` or `--simulate mdi`")
     }
 
-    /// Has the low resolution of crops simulated from now on, instead of the plain block mean.
+    /// The same with the low resolution of crops simulated, instead of the plain block mean.
     /// - Throws: `Failure`: `.badData` if a header does not tell how large pixels are, `.usage` if there are pairs, whose low resolution stands beside them.
-    package func simulate(_ degradation: Degradation, at folder: URL) throws {
+    package func simulating(_ degradation: Degradation, at folder: URL) throws -> MagnetogramCollection {
         if let pair = entries.first(where: { $0.pairScale != nil }) {
             throw Failure(
                 .usage, "the folder holds pairs, whose low resolution need not be simulated", at: pair.url.path, expected: "maps alone",
@@ -128,7 +111,7 @@ package final class MagnetogramCollection {
                 .badData, "the header does not say how large a pixel is, so that no instrument can be simulated", at: "\(entry.url.path), CDELT1",
                 expected: "a scale", found: "none", remedy: "leave the file out of \(folder.lastPathComponent)")
         }
-        self.degradation = degradation
+        return MagnetogramCollection(entries: entries, store: store, degradation: degradation)
     }
 
     /// Magnetograms of whole regions apart from the rest, about a tenth, for validation: nothing of a validation region is trained on.
@@ -138,8 +121,11 @@ package final class MagnetogramCollection {
         // From the smallest group up, so that the large ones remain to be learned from, but not only the very smallest.
         let ordered = groups.sorted { (area($0), $0[0]) < (area($1), $1[0]) }
         let total = area(Array(entries.indices))
-        var held: [Int] = []
-        for group in ordered.dropFirst(groups.count / 3) where area(held) + area(group) <= total / 8 || held.isEmpty { held += group }
+        var (held, heldArea) = ([Int](), 0)
+        for group in ordered.dropFirst(groups.count / 3) where heldArea + area(group) <= total / 8 || held.isEmpty {
+            held += group
+            heldArea += area(group)
+        }
         guard held.count < entries.count else { return (self, nil) }
         let validation = Set(held)
         return (subset { !validation.contains($0) }, subset { validation.contains($0) })
@@ -167,23 +153,17 @@ package final class MagnetogramCollection {
     }
 
     private func subset(_ isIncluded: (Int) -> Bool) -> MagnetogramCollection {
-        let indices = entries.indices.filter(isIncluded)
-        let part = MagnetogramCollection(entries: indices.map { entries[$0] })
-        part.degradation = degradation
-        for (new, old) in indices.enumerated() {
-            if let image = cache[old] { part.keep(image, new) }
-        }
-        return part
+        MagnetogramCollection(entries: entries.indices.filter(isIncluded).map { entries[$0] }, store: store, degradation: degradation)
     }
 
     /// A crop at a place drawn at random, every pixel of the collection as likely as any other.
     package func randomCrop(size: Int, _ random: inout Random) -> Crop {
-        let areas = entries.map { $0.width * $0.height }
-        var pixel = Double(random.uniform()) * Double(areas.reduce(0, +))
-        var file = 0
-        while file < areas.count - 1, pixel >= Double(areas[file]) {
-            pixel -= Double(areas[file])
-            file += 1
+        let pixel = Double(random.uniform()) * Double(pixelsUpTo.last ?? 0)
+        // The first magnetogram that the pixel does not lie beyond.
+        var (file, last) = (0, entries.count - 1)
+        while file < last {
+            let middle = (file + last) / 2
+            if pixel < Double(pixelsUpTo[middle]) { last = middle } else { file = middle + 1 }
         }
         // Of a pair, whole pixels of the low resolution.
         let unit = entries[file].pairScale ?? 1
@@ -201,7 +181,7 @@ package final class MagnetogramCollection {
 
     /// The same with a mask of that shape: 1 where a pixel has data, 0 off the disk and where data are missing; nil if all have data.
     package func maskedFields(_ crops: [Crop]) throws -> (field: Tensor, known: Tensor?) {
-        let images = try crops.map { piece($0, of: try fields(of: $0.file).high) }
+        let images = try crops.map { piece($0, of: try store.fields(of: entries[$0.file]).high) }
         let known = images.flatMap { $0.pixels.map { $0.isNaN ? Float(0) : 1 } }
         let field = Self.tensor(images)
         return (field, known.contains(0) ? Tensor(shape: field.shape, values: known) : nil)
@@ -215,7 +195,7 @@ package final class MagnetogramCollection {
     /// - Throws: `Failure` if a file can no longer be read, or (`.badData`) if a pair is of another scale.
     package func lowResolution(_ crops: [Crop], scale: Int) throws -> Tensor {
         let images = try crops.map { crop -> Image in
-            let fields = try fields(of: crop.file)
+            let fields = try store.fields(of: entries[crop.file])
             guard let low = fields.low else {
                 guard let degradation, let draw = crop.draw, let arcsecPerPixel = entries[crop.file].arcsecPerPixel else {
                     return piece(crop, of: fields.high).blockMean(by: scale)
@@ -243,12 +223,13 @@ package final class MagnetogramCollection {
     package func spectrum(seed: UInt64) throws -> FieldSpectrum? {
         let (count, side) = (128, 256)
         var random = Random(seed: seed, name: "field spectrum")
-        let squares = try (0..<count).map { _ in
+        let crops = (0..<count).map { _ in
             var crop = randomCrop(size: side, &random)
             crop.size = min(side, entries[crop.file].width, entries[crop.file].height)
-            return Image(try fields([crop]))
+            return crop
         }
-        return FieldSpectrum(of: squares)
+        let squares = Parallel.map(count) { index in Result { Image(try fields([crops[index]])) } }
+        return FieldSpectrum(of: try squares.map { try $0.get() })
     }
 
     /// What a model that is trained on the collection keeps of it.
@@ -295,21 +276,30 @@ package final class MagnetogramCollection {
         }
         return Image(width: size, height: size, pixels: target)
     }
+}
 
-    private func fields(of index: Int) throws -> Fields {
-        if let fields = cache[index] { return fields }
-        let url = entries[index].url
-        let fields = Fields(
-            high: try Magnetogram(reading: url, masksOffDisk: true).image,
-            low: entries[index].pairScale == nil ? nil : try FITSFile(reading: url).lowResolution()?.image)
-        keep(fields, index)
-        return fields
+extension MagnetogramCollection.Entry {
+    /// That of a file, by its headers alone.
+    /// - Throws: `Failure`: `.missingInput`; `.badData` as ``Magnetogram/init(reading:)`` but for what only the pixels tell, and for a low resolution that
+    ///   does not belong to the image.
+    init(reading url: URL) throws {
+        let map = try MagnetogramFile(reading: url, masksOffDisk: true)
+        let low = try map.file.lowResolutionPlane()
+        self.init(
+            url: url, width: map.width, height: map.height, regions: map.regions, pairScale: try low.map { try map.scale(to: $0.plane) },
+            pairInstrument: low?.instrument, isMap: map.grid?.projection == .cylindricalEqualArea, arcsecPerPixel: map.grid?.arcsecPerPixel,
+            digest: try map.file.headerDigest())
     }
+}
 
-    private func keep(_ fields: Fields, _ index: Int) {
-        let pixels = fields.high.pixels.count + (fields.low?.pixels.count ?? 0)
-        guard cachedPixels + pixels <= capacity else { return }
-        cache[index] = fields
-        cachedPixels += pixels
+extension MagnetogramFile {
+    fileprivate func scale(to low: FITSPlane) throws -> Int {
+        let scale = width / max(1, low.width)
+        guard scale >= 1, low.width * scale == width, low.height * scale == height else {
+            throw Failure(
+                .badData, "the low resolution does not belong to the image", at: "\(source.path), extension LR",
+                expected: "a size that divides \(width) × \(height)", found: "\(low.width) × \(low.height)")
+        }
+        return scale
     }
 }

@@ -1,8 +1,9 @@
 import Foundation
 
-/// The magnetograms that a model was trained on. Folders of equal fields have equal ones, whatever their files are called and however these are packed.
+/// The magnetograms that a model was trained on. Folders of the same files have equal ones, whatever these are called.
 package struct TrainingData: Sendable, Codable, Equatable {
-    /// The SHA-256, in hexadecimal, of the magnetograms' digests one after the other, in their order as text: see ``MagnetogramCollection/Entry/digest``.
+    /// The SHA-256, in hexadecimal, of the digests of the magnetograms' headers one after the other, in their order as text: see
+    /// ``MagnetogramCollection/Entry/digest``. Models of earlier versions tell that of the pixels.
     package var sha256: String
     /// From the least to the greatest side of a pixel of HR; nil if no header tells.
     package var arcsecPerPixel: ClosedRange<Double>?

@@ -7,15 +7,24 @@ extension FITSFile {
     /// - Returns: with the instrument it is of, as far as the header tells.
     /// - Throws: `Failure` (`.badData`) if it cannot be read, if a pixel is no field of the Sun, or if its header tells a gain that no instrument has.
     package func lowResolution(dividedBy factor: Double? = nil) throws -> (image: Image, instrument: Instrument)? {
-        guard let found = try image(named: "LR") else { return nil }
-        try found.image.checkField(at: "\(url.path), extension LR")
-        var low = found.image
-        let gain = found.header.gain
-        if factor == nil { try checkGain(found.header) }
-        let divisor = factor ?? gain?.value ?? 1
+        guard let plane = try plane(named: "LR") else { return nil }
+        var low = try image(plane).image
+        try low.checkField(at: "\(url.path), extension LR")
+        if factor == nil { try checkGain(plane.header) }
+        let divisor = factor ?? plane.header.gain?.value ?? 1
         if divisor != 1 { low.pixels = low.pixels.map { $0 / Float(divisor) } }
-        return (low, gain?.instrument ?? Instrument(header: found.header))
+        return (low, instrument(of: plane))
     }
+
+    /// The same as far as its header tells, without its pixels.
+    /// - Throws: `Failure` (`.badData`) if it is no image, or if its header tells a gain that no instrument has.
+    package func lowResolutionPlane() throws -> (plane: FITSPlane, instrument: Instrument)? {
+        guard let plane = try plane(named: "LR") else { return nil }
+        try checkGain(plane.header)
+        return (plane, instrument(of: plane))
+    }
+
+    private func instrument(of plane: FITSPlane) -> Instrument { plane.header.gain?.instrument ?? Instrument(header: plane.header) }
 
     /// Refuses what nothing can be divided by, or what cannot be the factor between two instruments.
     private func checkGain(_ header: FITSHeader) throws {

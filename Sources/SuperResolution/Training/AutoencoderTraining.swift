@@ -22,6 +22,7 @@ package final class AutoencoderTraining: TrainingTask {
     private let companions: Companions
     private let perceptualDistance: PerceptualDistance?
     private let fixedCrops: [MagnetogramCollection.Crop]
+    private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
     package let store: ParameterStore
@@ -42,6 +43,7 @@ package final class AutoencoderTraining: TrainingTask {
         store = ParameterStore(joining: [("", model.firstStageStore), ("", own)])
         perceptualDistance = weights.perceptual > 0 ? try PerceptualDistance.bundled() : nil
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, Self.batchName, fixed: fixedCrops, scale: nil)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
     }
 
@@ -63,12 +65,16 @@ package final class AutoencoderTraining: TrainingTask {
         ]
     }
 
-    package func files(batch: Int) -> [String] { collection.names(of: draw(batch).crops) }
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
+
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
+
+    package var secondsWaited: Double { stream.secondsWaited }
 
     package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
         var (crops, random) = draw(batch)
         let members = members ?? crops.indices
-        let (field, known) = try collection.maskedFields(Array(crops[members]))
+        let sample = CropSample(joining: try stream(batch, members)), (field, known) = (sample.field, sample.known)
         let values = model.description.normalization.normalize(field)
         let latents = autoencoder.encode(values)
         let (codes, indices, codebookLoss) = autoencoder.quantized(latents)
@@ -97,9 +103,11 @@ package final class AutoencoderTraining: TrainingTask {
         return (loss, parts)
     }
 
+    private static let batchName = "autoencoder batch"
+
     /// A batch's crops, and what else is drawn for it.
     private func draw(_ batch: Int) -> (crops: [MagnetogramCollection.Crop], random: Random) {
-        var random = Random(seed: configuration.seed, name: "autoencoder batch \(batch)")
+        var random = Random(seed: configuration.seed, name: "\(Self.batchName) \(batch)")
         return (collection.batch(configuration, fixed: fixedCrops, &random), random)
     }
 

@@ -14,7 +14,7 @@ package final class CorrDiffRegressionTraining: TrainingTask {
     private let model: Model
     private let corrdiff: CorrDiff
     private let folds: [Int]?
-    private let fixedCrops: [MagnetogramCollection.Crop]
+    private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
     package var store: ParameterStore { model.firstStageStore }
@@ -30,21 +30,22 @@ package final class CorrDiffRegressionTraining: TrainingTask {
         (self.configuration, self.model, self.corrdiff) = (configuration, model, corrdiff)
         collection = training
         folds = training.folds(corrdiff.configuration.folds)
-        fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        let fixed = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, "mean and spread batch", fixed: fixed, scale: CorrDiff.transform.side)
         self.validation = validation.map { ($0, $0.fixedCrops(64, size: configuration.cropSize, seed: 0)) }
     }
 
-    package func files(batch: Int) -> [String] { collection.names(of: crops(batch: batch)) }
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
 
-    private func crops(batch: Int) -> [MagnetogramCollection.Crop] {
-        var random = Random(seed: configuration.seed, name: "mean and spread batch \(batch)")
-        return collection.batch(configuration, fixed: fixedCrops, &random)
-    }
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
+
+    package var secondsWaited: Double { stream.secondsWaited }
 
     package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
-        let drawn = crops(batch: batch)
+        let drawn = stream.crops(batch)
         let crops = Array(drawn[members ?? drawn.indices])
-        let sample = try CorrDiffSample(crops, of: collection, corrdiff)
+        let sample = CorrDiffSample(
+            CropSample(joining: try stream(batch, members)), areMaps: crops.map { collection.entries[$0.file].isMap }, corrdiff)
         var (means, about) = (Self.huber(sample.estimate.mean - sample.target).mean(weightedBy: sample.known), sample.estimate.mean.detached)
         let parts = ["mean": Double(means.item)]
         if let folds {

@@ -63,8 +63,11 @@ extension Model {
         var random = Random(seed: seed, name: "latent statistics")
         // Many small windows rather than few large crops: whether a spot is among them decides the deviation.
         let crops = (0..<256).map { _ in training.randomCrop(size: 128, &random) }
-        let raw = try DiffusionTraining.encode(
-            crops, of: training, by: self, folds: corrdiff.flatMap { training.folds($0.configuration.folds) })
+        let stream = CropStream(
+            count: crops.count, crops: { _ in crops },
+            make: try LatentEncoder(self, training, isTraining: true, statistics: nil).callAsFunction)
+        stream.prepare([(group: 0, members: nil)])
+        let raw = LatentEncoder.joined(try stream(0))
         return LatentStatistics(target: raw.target, condition: raw.condition)
     }
 

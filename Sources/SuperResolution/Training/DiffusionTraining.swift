@@ -7,10 +7,10 @@ import TensorCore
 /// E(HR) − E(LR↑) in residual systems, given E(LR↑), where E is a frozen autoencoder's encoder, or nothing in systems that work on pixels; in `corrdiff` the
 /// standardised rest of coefficients, given what ``CorrDiff`` tells of them.
 ///
-/// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them.
+/// Encoding costs more than a training step, so crops larger than a batch's are encoded together, now and then, and batches are windows of them. Meanwhile the
+/// next such generation is encoded in the background, unless ranks share that work.
 package final class DiffusionTraining: TrainingTask {
-    /// `[crops, height, width, channels]`; the weights `[crops, height, width, 1]` are the shares of pixels with data under each latent, nil if all are 1.
-    typealias Latents = (target: Tensor, condition: Tensor, weights: Tensor?)
+    private typealias Latents = LatentEncoder.Latents
 
     private let configuration: TrainingConfiguration
     private let collection: MagnetogramCollection
@@ -19,16 +19,17 @@ package final class DiffusionTraining: TrainingTask {
     private let network: any DenoisingNetwork
     private let alphas: [Double]
     private let fixedCrops: [MagnetogramCollection.Crop]
+    /// Whether batches are windows of crops encoded together.
+    private let drawsFromPool: Bool
     /// Of a model that is fine-tuned: what is adapted, and its digest before.
     private let adapted: (adaptation: Adaptation, base: String)?
     private let validationCollection: MagnetogramCollection?
-    /// Of `corrdiff` before it is ready: which network has not seen an entry of the collection.
-    private let folds: [Int]?
-    /// The latents of a generation of crops, normalised.
+    private let cache: LatentCache?
+    /// The latents of batches, or of generations of crops that batches are cut from, normalised.
+    private let stream: CropStream<Latents>
+    /// The last generation.
     private var encoded: (generation: Int, latents: Latents)?
-    private lazy var validationLatents: Latents? = try? validationCollection.map {
-        try encode($0.fixedCrops(32, size: configuration.cropSize, seed: 0), of: $0)
-    }
+    private var validationLatents: Latents?
 
     private var ranks = Ranks.alone
 
@@ -40,9 +41,10 @@ package final class DiffusionTraining: TrainingTask {
     /// - Parameters:
     ///   - store: the parameters to train; nil for the network's.
     ///   - base: ``Model/weightsDigest()`` before anything was fine-tuned; nil if that is as it is.
+    ///   - cache: what keeps the latents of crops for other runs.
     package init(
         _ configuration: TrainingConfiguration, model: Model, store: ParameterStore? = nil, base: String? = nil, training: MagnetogramCollection,
-        validation: MagnetogramCollection?
+        validation: MagnetogramCollection?, cache: LatentCache? = nil
     ) throws {
         guard let (network, diffusion) = model.diffusion else {
             throw Failure(.badData, "the model is no diffusion model", expected: "a diffusion model", found: model.kind.rawValue)
@@ -56,30 +58,58 @@ package final class DiffusionTraining: TrainingTask {
         (self.configuration, self.model, self.network, self.diffusion) = (configuration, model, network, diffusion)
         self.store = store ?? model.networkStore
         collection = training
-        validationCollection = validation
+        (validationCollection, self.cache) = (validation, cache)
         fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
         alphas = diffusion.schedule.cumulativeAlphas
-        folds = model.corrdiff.flatMap { training.folds($0.configuration.folds) }
+        drawsFromPool = fixedCrops.isEmpty && configuration.latentCrops > 0
+        let encoder = try LatentEncoder(model, training, isTraining: true, statistics: diffusion.statistics, cache: cache)
+        stream =
+            drawsFromPool
+            ? CropStream(
+                count: configuration.latentCrops, crops: { Self.poolCrops(generation: $0, configuration, training) }, make: encoder.callAsFunction)
+            : CropStream(
+                count: configuration.batchSize,
+                crops: { [fixedCrops] batch in
+                    var random = Self.random(batch, configuration)
+                    return training.batch(configuration, fixed: fixedCrops, &random)
+                }, make: encoder.callAsFunction)
         adapted = try configuration.system.diffusion?.adaptation.map { ($0, try base ?? model.weightsDigest()) }
     }
 
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
+    /// What is drawn for a batch.
+    private static func random(_ batch: Int, _ configuration: TrainingConfiguration) -> Random {
+        Random(seed: configuration.seed, name: "diffusion batch \(batch)")
+    }
+
     package func files(batch: Int) -> [String] {
-        var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
-        guard drawsFromPool else { return collection.names(of: collection.batch(configuration, fixed: fixedCrops, &random)) }
-        let crops = poolCrops(generation: generation(batch: batch))
+        guard drawsFromPool else { return collection.names(of: stream.crops(batch)) }
+        var random = Self.random(batch, configuration)
+        let crops = stream.crops(generation(batch: batch))
         let side = 2 * configuration.cropSize / model.factor
         return collection.names(of: (0..<configuration.batchSize).map { _ in crops[drawWindow(of: crops.count, side: side, &random).crop] })
     }
 
     package func work(with ranks: Ranks) { self.ranks = ranks }
 
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) {
+        guard drawsFromPool else { return stream.prepare(parts) }
+        // Ranks encode a generation together, when all need it.
+        guard ranks.count == 1 else { return }
+        let generations = parts.lazy.map { self.generation(batch: $0.batch) }
+        guard let present = generations.first(where: { _ in true }) else { return }
+        let next = generations.first { $0 > present }
+        stream.prepare([encoded?.generation == present ? nil : present, next].compactMap { $0 }.map { (group: $0, members: nil) })
+    }
+
+    package var secondsWaited: Double { stream.secondsWaited }
+
     package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
         let size = configuration.batchSize
         let members = members ?? 0..<size
-        var random = Random(seed: configuration.seed, name: "diffusion batch \(batch)")
+        var random = Self.random(batch, configuration)
         let windows = try drawWindows(batch: batch, members, &random)
         // Stratified over 1 … T − 1: each sample of the batch draws from its own share of the range.
         let range = Double(diffusion.schedule.steps - 1)
@@ -99,7 +129,7 @@ package final class DiffusionTraining: TrainingTask {
 
     /// The same noise and timesteps at every validation.
     package func validationLoss() throws -> Double? {
-        guard let latents = validationLatents else { return nil }
+        guard let latents = try latentsOfValidation() else { return nil }
         var random = Random(seed: 0, name: "validation")
         let count = latents.target.shape[0]
         var total = 0.0
@@ -114,6 +144,15 @@ package final class DiffusionTraining: TrainingTask {
             total += Double(error.mean(weightedBy: part.weights).item) * Double(range.count)
         }
         return total / Double(count)
+    }
+
+    private func latentsOfValidation() throws -> Latents? {
+        if validationLatents == nil, let collection = validationCollection {
+            let encoder = try LatentEncoder(model, collection, isTraining: false, statistics: diffusion.statistics, cache: cache)
+            let crops = collection.fixedCrops(32, size: configuration.cropSize, seed: 0)
+            validationLatents = LatentEncoder.joined(try Tape.withoutRecording { try crops.map(encoder.callAsFunction) })
+        }
+        return validationLatents
     }
 
     package func sample() throws -> [(title: String, image: Image)] {
@@ -146,8 +185,13 @@ package final class DiffusionTraining: TrainingTask {
         return (prediction - diffusion.prediction.target(clean: latents.target, noise: noise, signal: signal, deviation: deviation)).squared()
     }
 
-    /// Whether batches are windows of crops encoded together.
-    private var drawsFromPool: Bool { fixedCrops.isEmpty && configuration.latentCrops > 0 }
+    /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
+    private static func poolCrops(
+        generation: Int, _ configuration: TrainingConfiguration, _ collection: MagnetogramCollection
+    ) -> [MagnetogramCollection.Crop] {
+        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
+        return (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
+    }
 
     /// Counts the times that other crops are encoded.
     private func generation(batch: Int) -> Int { batch / (configuration.latentRefresh * configuration.accumulate) }
@@ -160,8 +204,8 @@ package final class DiffusionTraining: TrainingTask {
 
     private func drawWindows(batch: Int, _ members: Range<Int>, _ random: inout Random) throws -> Latents {
         guard drawsFromPool else {
-            let crops = Array(collection.batch(configuration, fixed: fixedCrops, &random)[members])
-            return try Tape.withoutRecording { try encode(crops, of: collection) }
+            _ = collection.batch(configuration, fixed: fixedCrops, &random)
+            return LatentEncoder.joined(try stream(batch, members))
         }
         let pool = try latents(generation: generation(batch: batch))
         let side = configuration.cropSize / model.factor
@@ -181,81 +225,27 @@ package final class DiffusionTraining: TrainingTask {
         return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), weights.isEmpty ? nil : concatenate(weights, axis: 0))
     }
 
-    /// Crops of twice a batch's side, drawn for this generation alone, so that a resumed run draws the same.
-    private func poolCrops(generation: Int) -> [MagnetogramCollection.Crop] {
-        var random = Random(seed: configuration.seed, name: "latent crops \(generation)")
-        return (0..<configuration.latentCrops).map { _ in collection.randomCrop(size: 2 * configuration.cropSize, &random) }
-    }
-
     private func latents(generation: Int) throws -> Latents {
         if let encoded, encoded.generation == generation { return encoded.latents }
         encoded = nil
-        let latents = try Tape.withoutRecording { try encodeTogether(poolCrops(generation: generation)) }
+        let latents = try encodeTogether(generation)
         encoded = (generation, latents)
         return latents
     }
 
     /// Each rank encodes its share, and all get all.
-    private func encodeTogether(_ crops: [MagnetogramCollection.Crop]) throws -> Latents {
-        guard ranks.count > 1 else { return try encode(crops, of: collection) }
-        let share = Ranks.share(of: crops.count, rank: ranks.rank, count: ranks.count)
-        let own = share.isEmpty ? nil : try encode(Array(crops[share]), of: collection)
-        var (targets, conditions, weights): ([Tensor], [Tensor], [Tensor?]) = ([], [], [])
+    private func encodeTogether(_ generation: Int) throws -> Latents {
+        guard ranks.count > 1 else { return LatentEncoder.joined(try stream(generation)) }
+        let share = Ranks.share(of: configuration.latentCrops, rank: ranks.rank, count: ranks.count)
+        stream.prepare([(generation, share)])
+        let parts = try stream(generation, share)
+        let own = parts.isEmpty ? nil : LatentEncoder.joined(parts)
+        var all: [Latents] = []
         for root in 0..<ranks.count {
             guard let target = try ranks.share(own?.target, from: root), let condition = try ranks.share(own?.condition, from: root) else { continue }
-            targets.append(target)
-            conditions.append(condition)
-            weights.append(try ranks.share(own?.weights, from: root))
+            all.append((target, condition, try ranks.share(own?.weights, from: root)))
         }
-        return Self.joined(targets, conditions, weights)
-    }
-
-    private func encode(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection) throws -> Latents {
-        let raw = try Self.encode(crops, of: collection, by: model, folds: collection === self.collection ? folds : nil)
-        return (diffusion.statistics.normalizeTarget(raw.target), diffusion.statistics.normalizeCondition(raw.condition), raw.weights)
-    }
-
-    static func encode(
-        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by model: Model, folds: [Int]?
-    ) throws -> Latents {
-        if let corrdiff = model.corrdiff { return try encode(crops, of: collection, by: corrdiff, folds: folds) }
-        var targets: [Tensor] = []
-        var conditions: [Tensor] = []
-        var weights: [Tensor?] = []
-        let normalization = model.description.normalization
-        for crop in crops {
-            let replicated = upsampleNearest(try collection.lowResolution([crop], scale: model.scale), scale: model.scale)
-            let low = model.encode(normalization.normalize(replicated))
-            let (field, known) = try collection.maskedFields([crop])
-            let high = model.encode(normalization.normalize(field))
-            targets.append(model.kind.isResidual ? high - low : high)
-            conditions.append(low)
-            weights.append(known.map { blockMean($0, scale: model.factor) })
-        }
-        return joined(targets, conditions, weights)
-    }
-
-    /// The rest of coefficients, by the network of the fold that has not seen the crop's region, where there is one.
-    private static func encode(
-        _ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, by corrdiff: CorrDiff, folds: [Int]?
-    ) throws -> Latents {
-        var targets: [Tensor] = []
-        var conditions: [Tensor] = []
-        var weights: [Tensor?] = []
-        for crop in crops {
-            let sample = try CorrDiffSample([crop], of: collection, corrdiff)
-            var estimate = sample.estimate
-            if let fold = folds?[crop.file] { estimate.mean = corrdiff.mean(estimate.features, fold: fold) }
-            targets.append((sample.target - estimate.mean) * (-estimate.logSpread).exponential())
-            conditions.append(estimate.condition)
-            weights.append(sample.known)
-        }
-        return joined(targets, conditions, weights)
-    }
-
-    private static func joined(_ targets: [Tensor], _ conditions: [Tensor], _ weights: [Tensor?]) -> Latents {
-        let all = weights.contains { $0 != nil } ? zip(weights, targets).map { $0 ?? Tensor(repeating: 1, shape: $1.shape.dropLast() + [1]) } : []
-        return (concatenate(targets, axis: 0), concatenate(conditions, axis: 0), all.isEmpty ? nil : concatenate(all, axis: 0))
+        return LatentEncoder.joined(all)
     }
 }
 

@@ -6,7 +6,7 @@ import TensorCore
 package struct MemoryEstimate {
     /// Bytes of tensors at most: weights, gradients, the optimisers' moments, averages, and what the loss of a micro-batch keeps for its gradient.
     package let tensors: Int
-    /// Bytes that the process holds beside them: data, program.
+    /// Bytes that the process holds beside them, or will: program, magnetograms as far as they are kept.
     package let others: Int
 
     /// Refuses a run that will not fit.
@@ -38,10 +38,36 @@ extension Trainer {
         // Beside values and gradient, which are measured: averages, two moments, sums of gradients that wait for others (see TreeSum), and what ranks send.
         let sums = Int.bitWidth - 1 - MicroBatches(configuration).parts.count.leadingZeroBitCount
         let state = task.store.count * MemoryLayout<Float>.size * (3 + sums + ((configuration.ranks ?? 1) > 1 ? 2 : 0))
-        let pool = model.factor > 1 ? configuration.latentCrops * 2 * model.latentChannels * 4 * side * side / (model.factor * model.factor) : 0
+        // One generation is in use while the next is encoded.
+        let pool = model.factor > 1 ? configuration.latentCrops * 2 * 2 * model.latentChannels * 4 * side * side / (model.factor * model.factor) : 0
         return MemoryEstimate(
-            tensors: Int(min(1e18, max(0, Double(measured[1]) + growth))) + state + pool * MemoryLayout<Float>.size,
-            others: max(0, Memory.peak - StoragePool.peakBytes))
+            tensors: Int(min(1e18, max(0, Double(measured[1]) + growth))) + state + pool * MemoryLayout<Float>.size + (try cropsAhead()),
+            others: max(0, Memory.peak - StoragePool.peakBytes) + max(0, mostKept - training.store.keptBytes))
+    }
+
+    /// Bytes of magnetograms that are kept at most.
+    private var mostKept: Int {
+        let all = [training, validation].compactMap(\.self).flatMap(\.entries).reduce(0) { sum, entry in
+            let pixels = entry.width * entry.height
+            return sum + pixels + (entry.pairScale.map { pixels / ($0 * $0) } ?? 0)
+        }
+        return min(training.store.memory.bytes, all * MemoryLayout<Float>.size)
+    }
+
+    /// Bytes of tensors for the crops that are made ready ahead: field, mask and low resolution of some batches, or what encoding on all threads takes, by that of a
+    /// small crop.
+    private func cropsAhead() throws -> Int {
+        let side = configuration.cropSize
+        guard model.diffusion != nil, configuration.latentCrops > 0, configuration.overfit == 0 else {
+            return batchesAhead * configuration.batchSize * 3 * side * side * MemoryLayout<Float>.size
+        }
+        let small = 128
+        let encoder = try LatentEncoder(model, training, isTraining: true, statistics: nil)
+        let before = StoragePool.usedBytes
+        StoragePool.resetPeak()
+        _ = try Tape.withoutRecording { try encoder(training.fixedCrops(1, size: small, seed: 0)[0]) }
+        let pixels = Double(StoragePool.peakBytes - before) / Double(small * small)
+        return Int(min(1e18, pixels * Double(4 * side * side) * Double(Parallel.threadCount)))
     }
 
     /// The task with other crops, on the same model.
@@ -54,7 +80,7 @@ extension Trainer {
         if task is DiffusionTraining {
             return try DiffusionTraining(small, model: model, store: task.store, base: "", training: training, validation: nil)
         }
-        return try Self.task(small, model: model, training: training, validation: nil)
+        return try Self.task(small, model: model, training: training, validation: nil, cache: nil)
     }
 
     /// The most bytes of tensors while a loss and its gradient are computed. Running statistics that follow batches are put back.

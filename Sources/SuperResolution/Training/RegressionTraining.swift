@@ -9,7 +9,7 @@ package final class RegressionTraining: TrainingTask {
     private let collection: MagnetogramCollection
     private let model: Model
     private let network: any RegressionNetwork
-    private let fixedCrops: [MagnetogramCollection.Crop]
+    private let stream: CropStream<CropSample>
     private let validation: (collection: MagnetogramCollection, crops: [MagnetogramCollection.Crop])?
 
     package var store: ParameterStore { model.networkStore }
@@ -24,36 +24,36 @@ package final class RegressionTraining: TrainingTask {
         }
         (self.configuration, self.model, self.network) = (configuration, model, network)
         collection = training
-        fixedCrops = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        let fixed = training.fixedCrops(configuration.overfit, size: configuration.cropSize, seed: configuration.seed)
+        stream = training.stream(configuration, "regression batch", fixed: fixed, scale: model.scale)
         self.validation = validation.map { ($0, $0.fixedCrops(32, size: configuration.cropSize, seed: 0)) }
     }
 
     /// The model being trained, with the weights as they are.
     package func currentModel() -> Model { model }
 
-    package func files(batch: Int) -> [String] { collection.names(of: crops(batch: batch)) }
+    package func files(batch: Int) -> [String] { collection.names(of: stream.crops(batch)) }
 
-    private func crops(batch: Int) -> [MagnetogramCollection.Crop] {
-        var random = Random(seed: configuration.seed, name: "regression batch \(batch)")
-        return collection.batch(configuration, fixed: fixedCrops, &random)
-    }
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) { stream.prepare(parts) }
+
+    package var secondsWaited: Double { stream.secondsWaited }
 
     package func loss(batch: Int, members: Range<Int>?) throws -> (loss: Tensor, parts: [String: Double]) {
-        let crops = crops(batch: batch)
-        return (try error(Array(crops[members ?? crops.indices]), of: collection, isTraining: true), [:])
+        (error(CropSample(joining: try stream(batch, members)), isTraining: true), [:])
     }
 
     package func validationLoss() throws -> Double? {
         guard let validation else { return nil }
-        let errors = try validation.crops.map { try error([$0], of: validation.collection, isTraining: false).item }
+        let errors = try validation.crops.map {
+            error(try CropSample([$0], of: validation.collection, scale: model.scale), isTraining: false).item
+        }
         return Double(errors.reduce(0, +)) / Double(errors.count)
     }
 
-    private func error(_ crops: [MagnetogramCollection.Crop], of collection: MagnetogramCollection, isTraining: Bool) throws -> Tensor {
+    private func error(_ sample: CropSample, isTraining: Bool) -> Tensor {
         let normalization = model.description.normalization
-        let low = normalization.normalize(try collection.lowResolution(crops, scale: model.scale))
-        let (high, known) = try collection.maskedFields(crops)
-        return (network(low, isTraining: isTraining) - normalization.normalize(high)).squared().mean(weightedBy: known)
+        let low = normalization.normalize(sample.low ?? blockMean(sample.field, scale: model.scale))
+        return (network(low, isTraining: isTraining) - normalization.normalize(sample.field)).squared().mean(weightedBy: sample.known)
     }
 
     package func sample() throws -> [(title: String, image: Image)] {

@@ -7,14 +7,14 @@ extension Trainer {
     /// Training of the rest after mean and spread.
     private init(after first: Trainer, regression: Model) throws {
         (configuration, training, validation, startsAnew) = (first.configuration, first.training, first.validation, false)
-        (base, origin) = (first.base, first.origin)
+        (base, cache, start) = (first.base, first.cache, first.start)
         if first.model.diffusion == nil {
             model = try DiffusionTraining.model(configuration, regression: regression, training: training)
         } else {
             model = first.model
             model.firstStageStore.copyValues(of: regression.firstStageStore)
         }
-        task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation)
+        task = try Self.diffusionTask(configuration, model: model, base: base, training: training, validation: validation, cache: cache)
     }
 
     /// Whether a run goes on with the rest: the model it starts from now has mean and spread as the run trained them.

@@ -12,8 +12,10 @@ public struct Trainer {
     let base: String?
     let training: MagnetogramCollection
     let validation: MagnetogramCollection?
-    /// What the run is begun with.
-    let origin: RunOrigin
+    /// What keeps latents for other runs.
+    let cache: LatentCache?
+    /// What the run is begun with, but for its data.
+    let start: RunOrigin
     /// Whether the model at the start follows from the configuration alone. That of a diffusion model holds an autoencoder, and statistics of the data, which
     /// may have changed when a run is resumed.
     let startsAnew: Bool
@@ -24,13 +26,20 @@ public struct Trainer {
     ///   - data: a prepared folder with `train` and `validation` in it, or a folder of FITS files, of which whole regions are kept for validation.
     ///   - autoencoder: for latent diffusion; nil for the bundled one.
     ///   - start: a model to go on from, or weights of its network alone under the names that PyTorch gives them.
+    ///   - memory: of the magnetograms that are kept in it; a quarter of what the process may have unless told otherwise.
+    ///   - latents: a folder for the latents of crops, and how much of it they may take; nil to keep none.
     /// - Throws: `Failure`: `.missingInput`, `.badData`, `.usage`.
-    public init(_ configuration: TrainingConfiguration, data: URL, autoencoder: URL? = nil, start: URL? = nil, logger: Logger) throws {
+    public init(
+        _ configuration: TrainingConfiguration, data: URL, autoencoder: URL? = nil, start: URL? = nil, memory: MemorySize? = nil,
+        latents: (folder: URL, limit: MemorySize)? = nil, logger: Logger
+    ) throws {
         var configuration = configuration
         if configuration.overfit > 0 { configuration.validateEvery = 0 }
-        let (training, validation) = try Self.collections(data, wantsValidation: configuration.validateEvery > 0, logger: logger)
+        var (training, validation) = try Self.collections(
+            data, wantsValidation: configuration.validateEvery > 0, store: MagnetogramStore(memory: memory, logger: logger), logger: logger)
         if let simulate = configuration.simulate {
-            for collection in [training, validation].compactMap({ $0 }) { try collection.simulate(simulate, at: data) }
+            training = try training.simulating(simulate, at: data)
+            validation = try validation?.simulating(simulate, at: data)
         }
         // What stands beside a crop is no plain block mean.
         if training.entries.contains(where: { $0.pairScale != nil }) { configuration.system.setMeansUnknown() }
@@ -46,9 +55,10 @@ public struct Trainer {
         if configuration.isFinetuning {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
-        task = try Self.task(configuration, model: model, training: training, validation: validation)
+        cache = try latents.map { try LatentCache(folder: $0.folder, limit: $0.limit, logger: logger) }
+        task = try Self.task(configuration, model: model, training: training, validation: validation, cache: cache)
         (self.configuration, self.training, self.validation) = (configuration, training, validation)
-        origin = try RunOrigin(data: TrainingFiles(training: training, validation: validation), configuration: configuration)
+        self.start = try RunOrigin(configuration)
         base = configuration.isFinetuning && model.corrdiff != nil ? try model.weightsDigest() : nil
         if validation == nil, configuration.validateEvery > 0 {
             logger.warning("there is no validation data (fewer than three regions); the last weights become the model")
@@ -126,44 +136,45 @@ public struct Trainer {
     }
 
     static func task(
-        _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?
+        _ configuration: TrainingConfiguration, model: Model, training: MagnetogramCollection, validation: MagnetogramCollection?,
+        cache: LatentCache?
     ) throws -> any TrainingTask {
         switch configuration.system {
         case .autoencoder: return try AutoencoderTraining(configuration, model: model, training: training, validation: validation)
         case .latentDiffusion, .pixelDiffusion:
-            return try diffusionTask(configuration, model: model, training: training, validation: validation)
+            return try diffusionTask(configuration, model: model, training: training, validation: validation, cache: cache)
         case .regression: return try RegressionTraining(configuration, model: model, training: training, validation: validation)
         case .corrdiff(_, _, let stage):
             // Of a model with both, mean and spread may be left as they are.
             if model.diffusion != nil, stage.steps == 0 {
-                return try diffusionTask(configuration, model: model, training: training, validation: validation)
+                return try diffusionTask(configuration, model: model, training: training, validation: validation, cache: cache)
             }
             return try CorrDiffRegressionTraining(
                 configuration.ofRegressionStage(stage), model: model, training: training, validation: validation)
         }
     }
 
-    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:)``.
+    /// - Parameter base: see ``DiffusionTraining/init(_:model:store:base:training:validation:cache:)``.
     static func diffusionTask(
         _ configuration: TrainingConfiguration, model: Model, base: String? = nil, training: MagnetogramCollection,
-        validation: MagnetogramCollection?
+        validation: MagnetogramCollection?, cache: LatentCache?
     ) throws -> DiffusionTraining {
         let store = try configuration.system.diffusion?.adaptation.map { try model.adapt($0, seed: configuration.seed) }
-        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation)
+        return try DiffusionTraining(configuration, model: model, store: store, base: base, training: training, validation: validation, cache: cache)
     }
 
     private static func collections(
-        _ data: URL, wantsValidation: Bool, logger: Logger
+        _ data: URL, wantsValidation: Bool, store: MagnetogramStore, logger: Logger
     ) throws -> (MagnetogramCollection, MagnetogramCollection?) {
         let (training, validation) = (data.appendingPathComponent("train"), data.appendingPathComponent("validation"))
         guard FileManager.default.fileExists(atPath: training.path) else {
-            let all = try MagnetogramCollection(folder: data, logger: logger)
+            let all = try MagnetogramCollection(folder: data, store: store, logger: logger)
             return wantsValidation ? all.splitByRegion() : (all, nil)
         }
         let hasValidation = wantsValidation && (try? fitsFiles(in: validation).isEmpty) == false
         return (
-            try MagnetogramCollection(folder: training, logger: logger),
-            hasValidation ? try MagnetogramCollection(folder: validation, logger: logger) : nil
+            try MagnetogramCollection(folder: training, store: store, logger: logger),
+            hasValidation ? try MagnetogramCollection(folder: validation, store: store, logger: logger) : nil
         )
     }
 
@@ -171,6 +182,21 @@ public struct Trainer {
     /// - Throws: `Failure` (`.cannotWrite`).
     package func keepStart(in folder: RunFolder) throws {
         if !startsAnew { try model.write(to: folder.start) }
+    }
+
+    /// What the run is begun with; of its data, what is known by now.
+    var origin: RunOrigin {
+        var origin = start
+        origin.data = TrainingFiles(training: training, validation: validation)
+        return origin
+    }
+
+    /// The same at the first rank with what any rank knows by now, once all ask.
+    private func origin(of ranks: Ranks) throws -> RunOrigin {
+        let own = origin
+        guard ranks.count > 1, let data = own.data else { return own }
+        for files in try ranks.gather(data) { try files.expectPixels(training: training, validation: validation) }
+        return origin
     }
 
     /// Of what is diffused; nil for a model that does not diffuse.
@@ -187,6 +213,10 @@ public struct Trainer {
         _ folder: RunFolder, ranks: Ranks = .alone, report: (TrainingProgress) -> Void, shouldStop: () -> Bool
     ) throws -> TrainingOutcome {
         try ranks.expectTheSame(origin)
+        if ranks.count > 1, let data = origin.data {
+            // What the first one's checkpoint tells of pixels holds for all.
+            try ranks.share(data).expectPixels(training: training, validation: validation)
+        }
         if case .corrdiff(_, _, let stage) = configuration.system { return try run(folder, stage, ranks, report: report, shouldStop: shouldStop) }
         return try loop(configuration, folder, ranks).run(report: report, shouldStop: shouldStop)
     }
@@ -194,7 +224,7 @@ public struct Trainer {
     /// The loop that trains the task.
     func loop(_ configuration: TrainingConfiguration, _ folder: RunFolder, _ ranks: Ranks) throws -> TrainingLoop {
         let validation = ranks.isFirst ? try validation.flatMap { try FieldValidation(configuration, model: model, collection: $0) } : nil
-        return TrainingLoop(configuration, task: task, folder: folder, validation: validation, origin: origin, ranks: ranks)
+        return TrainingLoop(configuration, task: task, folder: folder, validation: validation, origin: { try origin(of: ranks) }, ranks: ranks)
     }
 
     /// Takes two steps without writing anything, and tells parameters, memory and an estimate of the time.

@@ -20,22 +20,22 @@ package struct TrainingLoop {
     private let task: any TrainingTask
     private let folder: RunFolder
     private let validation: FieldValidation?
-    private let origin: RunOrigin?
+    private let origin: () throws -> RunOrigin?
     private let ranks: Ranks
     /// Steps between lines of the log.
     private let logEvery = 20
 
     package init(_ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder) {
-        self.init(configuration, task: task, folder: folder, validation: nil, origin: nil, ranks: .alone)
+        self.init(configuration, task: task, folder: folder, validation: nil, origin: { nil }, ranks: .alone)
     }
 
     /// - Parameters:
     ///   - validation: what judges the task's model beside the validation loss.
-    ///   - origin: what the run was begun with, to be noted in checkpoints.
+    ///   - origin: what the run was begun with as far as it is known, to be noted in checkpoints; asked by all ranks at once.
     ///   - ranks: the processes that train together; the first of them alone reads and writes the folder, and validates.
     init(
-        _ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, validation: FieldValidation?, origin: RunOrigin?,
-        ranks: Ranks
+        _ configuration: TrainingConfiguration, task: any TrainingTask, folder: RunFolder, validation: FieldValidation?,
+        origin: @escaping () throws -> RunOrigin?, ranks: Ranks
     ) {
         (self.configuration, self.task, self.folder) = (configuration, task, folder)
         (self.validation, self.origin, self.ranks) = (validation, origin, ranks)
@@ -75,9 +75,11 @@ package struct TrainingLoop {
         var validationLoss = log?.lines.last { $0["validation_loss"] != nil }?["validation_loss"]
         var (skippedInARow, isSaveDue) = (0, false)
         func elapsed() -> Double { (ContinuousClock.now - start) / .seconds(1) }
+        let waitedBefore = task.secondsWaited
         func isTimeUp() -> Bool { configuration.maxHours.map { secondsBefore + elapsed() >= $0 * 3600 } ?? false }
         func save() throws {
             try ranks.collect(&sums)
+            let origin = try origin()
             guard ranks.isFirst else { return }
             progress.seconds = secondsBefore + elapsed()
             progress.sums = sums
@@ -113,7 +115,7 @@ package struct TrainingLoop {
             optimizers.setRates(share: rateShare(step: progress.step, of: steps))
             // Ranks stop after the same step: what they say of it travels with their gradients.
             let notes: [Float] = ranks.count == 1 ? [] : [shouldStop() ? 1 : 0, ranks.isFirst && isTimeUp() ? 1 : 0]
-            let (skipped, agreed) = try step(progress.step, gradientSum, notes, optimizers, averages, &sums)
+            let (skipped, agreed) = try step(progress.step, of: steps, gradientSum, notes, optimizers, averages, &sums)
             progress.step += 1
             skippedInARow = skipped == nil ? 0 : skippedInARow + 1
             if let skipped {
@@ -144,7 +146,7 @@ package struct TrainingLoop {
                     TrainingProgress(
                         step: progress.step, steps: steps, loss: sums.mean, cropsPerSecond: rate,
                         secondsLeft: Double((steps - progress.step) * configuration.batchSize * configuration.accumulate) / rate,
-                        validationLoss: validationLoss, skipped: skipped))
+                        validationLoss: validationLoss, dataWait: (task.secondsWaited - waitedBefore) / max(1e-9, elapsed()), skipped: skipped))
             }
             if progress.step % logEvery == 0 { sums = TrainingSums() }
             if progress.step % configuration.saveEvery == 0 || isLast { isSaveDue = true }
@@ -185,15 +187,19 @@ package struct TrainingLoop {
     /// One optimiser step over the micro-batches of the accumulated batches.
     /// - Returns: what the step was skipped for, the same on all ranks: then all is as before it; nil if it was taken. And the sums of what the ranks noted.
     private func step(
-        _ step: Int, _ gradientSum: GradientSum, _ notes: [Float], _ optimizers: Optimizers, _ averages: ExponentialMovingAverage,
-        _ sums: inout TrainingSums
+        _ step: Int, of steps: Int, _ gradientSum: GradientSum, _ notes: [Float], _ optimizers: Optimizers,
+        _ averages: ExponentialMovingAverage, _ sums: inout TrainingSums
     ) throws -> (skipped: SkippedStep?, notes: [Float]) {
         let store = task.store
         var stepSums = sums
         // Running statistics follow before a loss is known, and unused codes are revived before the gradients are judged.
         var before = (parameters: store.parameters.map(\.value), buffers: store.buffers.map(\.value))
         let batches = step * configuration.accumulate..<(step + 1) * configuration.accumulate
+        let waitedBefore = task.secondsWaited
+        var upcoming = upcoming(from: step, of: steps)
         let result = try gradientSum(notes: notes) { part in
+            task.prepare(upcoming)
+            upcoming = upcoming.dropFirst()
             let (loss, named) = try task.loss(batch: batches.lowerBound + part.batch, members: part.members)
             stepSums.add(parts: named)
             return loss
@@ -216,10 +222,21 @@ package struct TrainingLoop {
         optimizers.update(
             result.gradients, norms: norms, average: averages, decay: min(Float(configuration.emaDecay), Float(2 + step) / Float(11 + step)))
         sums = stepSums
+        sums.add(parts: ["data_wait_seconds": task.secondsWaited - waitedBefore])
         // All ranks have the same of these.
         if ranks.isFirst { sums.add(parts: norms.merging(["loss": result.loss]) { $1 }) }
         if ranks.count > 1 { sums.add(parts: ["exchange_seconds": result.exchangeSeconds, "exchange_wait_seconds": result.waitSeconds]) }
         return (nil, result.notes)
+    }
+
+    /// The micro-batches of this rank from a step to the last, their batches counted from 0.
+    private func upcoming(from step: Int, of steps: Int) -> LazyMapSequence<Range<Int>, MicroBatches.Part> {
+        let microBatches = MicroBatches(configuration), accumulate = configuration.accumulate
+        let own = Array(microBatches.parts[microBatches.share(of: ranks.rank, count: ranks.count)])
+        return (step * own.count..<steps * own.count).lazy.map { index in
+            let part = own[index % own.count]
+            return MicroBatches.Part(batch: index / own.count * accumulate + part.batch, members: part.members)
+        }
     }
 
     /// - Throws: `Failure` (`.diverged`) if too many steps were skipped.

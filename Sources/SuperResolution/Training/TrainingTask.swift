@@ -18,6 +18,13 @@ package protocol TrainingTask: AnyObject {
     /// The files that a batch is cut from, each once, for messages.
     func files(batch: Int) -> [String]
 
+    /// Announces the micro-batches whose losses will be asked for from now on, in that order, so that their crops can be made ready.
+    /// - Parameter parts: their batches counted from 0, as those of ``loss(batch:members:)``.
+    func prepare(_ parts: some Sequence<MicroBatches.Part>)
+
+    /// Seconds that losses have waited for their crops.
+    var secondsWaited: Double { get }
+
     /// The loss of a batch or of some of its crops, recorded: a mean over these, and its parts by name for the log. What a crop is does not depend on which others are wanted.
     /// - Parameters:
     ///   - batch: counts batches from 0; steps times accumulated batches.
@@ -46,6 +53,10 @@ package protocol TrainingTask: AnyObject {
 
 extension TrainingTask {
     package func files(batch: Int) -> [String] { [] }
+
+    package func prepare(_ parts: some Sequence<MicroBatches.Part>) {}
+
+    package var secondsWaited: Double { 0 }
 
     /// The loss of a whole batch.
     package func loss(batch: Int) throws -> (loss: Tensor, parts: [String: Double]) { try loss(batch: batch, members: nil) }

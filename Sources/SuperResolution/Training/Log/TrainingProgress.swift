@@ -13,6 +13,8 @@ public struct TrainingProgress: Sendable {
     public let secondsLeft: Double
     /// The last validation's loss.
     public let validationLoss: Double?
+    /// The share of the time since the start that was spent waiting for crops.
+    public let dataWait: Double
     /// What the last step was skipped for, if it was.
     public let skipped: SkippedStep?
 

@@ -49,7 +49,7 @@ extension Ranks {
     /// - Throws: `Failure` (`.configuration`) at the first rank, naming one that differs.
     func expectTheSame(_ origin: RunOrigin) throws {
         guard count > 1 else { return }
-        let texts = try [origin.configuration ?? "", origin.data.map { try jsonText($0) } ?? ""].map { text in
+        let texts = try [origin.configuration ?? "", origin.data.map { try jsonText($0.withoutPixels) } ?? ""].map { text in
             try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) }
         }
         let setting = Setting(

@@ -83,6 +83,7 @@ extension Trainer {
         guard !found.isEmpty else { return ["\(folder.last.path): the run ended before its first checkpoint; training starts from step 0"] }
         return try found.flatMap { folder -> [String] in
             let (hasDigest, began) = try Checkpoint.origin(of: folder.last)
+            try began.data?.check(training: training, validation: validation, at: folder.last.path)
             let remarks = try began.remarks(goingOnWith: origin, at: folder.last.path, acceptsChanges: acceptsChanges)
             return (hasDigest ? [] : ["\(folder.last.path): the checkpoint tells no digest, so that damage to it cannot be noticed"]) + remarks
         }

@@ -5,7 +5,7 @@ import Yams
 
 /// What a run was begun with, kept in its checkpoints: with any of it changed, it would not go on as it would have without a stop.
 struct RunOrigin {
-    /// Nil where it is not files.
+    /// Nil where it is not files, and where it is not told.
     var data: TrainingFiles?
     /// As YAML.
     var configuration: String?
@@ -16,9 +16,9 @@ struct RunOrigin {
 
     private static let dataKey = "sr.data", configurationKey = "sr.configuration", programKey = "sr.program", convolutionKey = "sr.convolution"
 
-    /// That of the running program.
-    init(data: TrainingFiles, configuration: TrainingConfiguration) throws {
-        (self.data, self.configuration) = (data, try configuration.yaml())
+    /// That of the running program, but for its data.
+    init(_ configuration: TrainingConfiguration) throws {
+        self.configuration = try configuration.yaml()
         (program, convolution) = (try programDigest(), ConvolutionAlgorithm.current.rawValue)
     }
 
@@ -47,14 +47,13 @@ struct RunOrigin {
         "regression-training", "loss.discriminator-training",
     ]
 
-    /// Makes sure that a run can go on with what there is now.
+    /// Makes sure that a run can go on with what there is now, on data that are known to be the same.
     /// - Parameters:
     ///   - location: of the checkpoint that this stands in.
     ///   - acceptsChanges: whether another program or convolution is told rather than refused.
     /// - Returns: what the user should know of it.
-    /// - Throws: `Failure`: `.badData` for other data, `.configuration` for another configuration, program or convolution.
+    /// - Throws: `Failure` (`.configuration`) for another configuration, program or convolution.
     func remarks(goingOnWith now: RunOrigin, at location: String, acceptsChanges: Bool) throws -> [String] {
-        if let found = now.data { try data?.check(found, at: location) }
         var remarks: [String] = []
         if let before = configuration, let after = now.configuration {
             let changes = try Self.differences(before, after).filter { change in !Self.free.contains { change.isOf($0) } }
