@@ -4,7 +4,7 @@ import SuperResolution
 enum Shard {
     /// The part that a file is in, 1 … `count`: by the first four bytes of the SHA-256 of its name, so that no other file matters.
     static func part(of name: String, among count: Int) throws -> Int {
-        let digest = try Array(name.utf8).withUnsafeBytes { try sha256(of: $0) }
+        let digest = try sha256(ofText: name)
         return Int((UInt64(digest.prefix(8), radix: 16) ?? 0) % UInt64(count)) + 1
     }
 }

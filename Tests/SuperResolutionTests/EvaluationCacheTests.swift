@@ -106,4 +106,28 @@ import Testing
             }
         }
     }
+
+    /// An entry that is sound JSON but not what was kept: a table that lost a class, another figure, pictures of another size.
+    @Test func changedEntriesAreMadeAnew() throws {
+        try withCopy { folder, scores, before in
+            var shortened = 0
+            for (name, data) in before {
+                let file = folder.appending(path: "cache/\(name)")
+                if name.hasSuffix(".fits") {
+                    try FileManager.default.removeItem(at: file)
+                    try FITSWriter.write(Image(width: 8, height: 8, pixels: Array(repeating: 1, count: 64)), header: FITSHeader(), to: file)
+                } else {
+                    let text = String(decoding: data, as: UTF8.self)
+                    let shorter = text.replacing(/(counts[^\[]*\[)[^,\]]*,/) { $0.1 }
+                    shortened += shorter == text ? 0 : 1
+                    let changed = shorter == text ? text.replacing(#"psnr\":"#, with: #"psnr\":9"#) : shorter
+                    #expect(changed != text)
+                    try Data(changed.utf8).write(to: file)
+                }
+            }
+            #expect(shortened > 0)
+            #expect(try Self.evaluate("second", in: folder) == scores)
+            for (name, data) in try cache(folder) where name.hasSuffix(".fits") { #expect(data == before[name]) }
+        }
+    }
 }

@@ -37,7 +37,7 @@ import Testing
     private func damage(_ file: URL) throws {
         var bytes = try Data(contentsOf: file)
         bytes[bytes.count - 2880 * 3 + 3] ^= 1
-        try bytes.write(to: file)
+        try bytes.write(to: file, options: .atomic)
     }
 
     // MARK: - Memory
@@ -157,9 +157,11 @@ import Testing
         try withData { folder, data in
             let file = data.appendingPathComponent("train/map2.fits")
             let field = { (seed: UInt64) in TrainingExample.field(width: 96, height: 80, seed: seed) }
+            /// At once: a reader sees the one or the other.
             func replace(_ image: Image) throws {
-                try FileManager.default.removeItem(at: file)
-                try TrainingExample.write(image, harp: 103, to: file)
+                let other = folder.appendingPathComponent("other.fits")
+                try TrainingExample.write(image, harp: 103, to: other)
+                _ = try FileManager.default.replaceItemAt(file, withItemAt: other)
             }
             // Its pixels alone, or all of it.
             let changes: [() throws -> Void] = [{ try damage(file) }, { try replace(field(77)) }]

@@ -24,6 +24,9 @@ package func sha256(of bytes: UnsafeRawBufferPointer) throws -> String {
     return try digest.finish()
 }
 
+/// The SHA-256 of a text in UTF-8, in hexadecimal.
+package func sha256(ofText text: String) throws -> String { try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) } }
+
 /// A SHA-256 in the making.
 struct SHA256: ~Copyable {
     private let context: OpaquePointer

@@ -237,7 +237,7 @@ package final class MagnetogramCollection: Sendable {
     package func trainingData() throws -> TrainingData {
         let scales = entries.compactMap(\.arcsecPerPixel).sorted()
         return TrainingData(
-            sha256: try Array(entries.map(\.digest).sorted().joined().utf8).withUnsafeBytes { try sha256(of: $0) },
+            sha256: try sha256(ofText: entries.map(\.digest).sorted().joined()),
             arcsecPerPixel: scales.first.flatMap { first in scales.last.map { first...$0 } })
     }
 

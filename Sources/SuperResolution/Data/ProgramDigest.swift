@@ -9,5 +9,5 @@ package func programDigest() throws -> String { try digest.get() }
 private let digest = Result {
     guard let program = Bundle.main.executableURL else { throw Failure(.other, "the file of the running program cannot be found") }
     let digests = try [program, PerceptualDistance.bundledWeights].map { try sha256(of: $0) }.joined()
-    return try Array(digests.utf8).withUnsafeBytes { try sha256(of: $0) }
+    return try sha256(ofText: digests)
 }

@@ -83,5 +83,5 @@ private func line(_ name: String, _ type: SafetensorsFile.ElementType, _ shape: 
 /// The SHA-256 of the lines in their order as text, and of metadata likewise.
 private func digest(_ lines: [String], _ metadata: [String: String]) throws -> String {
     let text = lines.sorted().joined() + metadata.map { "\($0.key) = \($0.value)\n" }.sorted().joined()
-    return try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) }
+    return try sha256(ofText: text)
 }

@@ -246,7 +246,7 @@ public struct Evaluation {
         let options = evaluationOptions(isProbabilistic: competitor.isProbabilistic)
         let key = try EvaluationCache.key(
             model: try competitor.identity(for: map.file), map: map.digest, metrics: groups.map(\.name), options: options)
-        let known = withPictures ? cache.pictures(key) : nil
+        let known = withPictures ? cache.pictures(key, size: (map.truth.field.width, map.truth.field.height)) : nil
         if !withPictures || known != nil, let entry = cache.entry(key) { return (entry, known) }
 
         var resolver = self.options.resolver

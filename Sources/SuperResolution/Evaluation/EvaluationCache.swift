@@ -12,6 +12,16 @@ package struct EvaluationCache {
         var secondsPerSample: Double
     }
 
+    /// An entry as it is kept: with the digest of its text, so that a damaged one is none.
+    private struct Kept: Codable {
+        var sha256: String
+        var entry: String
+
+        init(_ entry: String) throws { (sha256, self.entry) = (try SuperResolution.sha256(ofText: entry), entry) }
+
+        var isWhole: Bool { (try? SuperResolution.sha256(ofText: entry)) == sha256 }
+    }
+
     /// The predictions of a map that pictures show, in Gauss.
     struct Pictures {
         var first: Image
@@ -51,21 +61,28 @@ package struct EvaluationCache {
     func entry(_ key: String) -> Entry? {
         let decoder = JSONDecoder()
         decoder.nonConformingFloatDecodingStrategy = Self.convertFromString
-        return (try? Data(contentsOf: file(key, "json"))).flatMap { try? decoder.decode(Entry.self, from: $0) }
+        guard let data = try? Data(contentsOf: file(key, "json")), let kept = try? JSONDecoder().decode(Kept.self, from: data), kept.isWhole else {
+            return nil
+        }
+        return try? decoder.decode(Entry.self, from: Data(kept.entry.utf8))
     }
 
     /// - Throws: `Failure` (`.cannotWrite`).
     func store(_ entry: Entry, _ key: String) throws {
         let encoder = JSONEncoder()
         encoder.nonConformingFloatEncodingStrategy = Self.convertToString
-        try writeAtomically(String(decoding: try encoder.encode(entry), as: UTF8.self), to: file(key, "json"))
+        let kept = try Kept(String(decoding: try encoder.encode(entry), as: UTF8.self))
+        try writeAtomically(String(decoding: try JSONEncoder().encode(kept), as: UTF8.self), to: file(key, "json"))
     }
 
-    func pictures(_ key: String) -> Pictures? {
+    /// - Parameter size: of the map that they are of.
+    func pictures(_ key: String, size: (width: Int, height: Int)) -> Pictures? {
         try? {
-            let file = try FITSFile(reading: file(key, "fits"))
-            return Pictures(
-                first: try file.firstImage().image, deviation: try file.image(named: "STD")?.image, fine: try file.image(named: "FINE")?.image)
+            let file = try FITSFile(reading: file(key, "fits")), first = try file.firstImage()
+            let (deviation, fine) = (try file.image(named: "STD"), try file.image(named: "FINE"))
+            // Neither of another size nor damaged.
+            let areSound = [first, deviation, fine].compactMap(\.self).allSatisfy { ($0.image.width, $0.image.height) == size && $0.remarks.isEmpty }
+            return areSound ? Pictures(first: first.image, deviation: deviation?.image, fine: fine?.image) : nil
         }()
     }
 

@@ -101,6 +101,6 @@ extension Model {
         let digests = try stores.flatMap { prefix, store in store.namedTensors().map { $0.prefixed(prefix) } }.map { tensor in
             "\(tensor.name) \(tensor.shape) \(try tensor.tensor.withBytes(as: .float16) { try sha256(of: $0) })\n"
         }
-        return try Array(digests.joined().utf8).withUnsafeBytes { try sha256(of: $0) }
+        return try sha256(ofText: digests.joined())
     }
 }

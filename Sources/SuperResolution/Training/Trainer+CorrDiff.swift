@@ -29,7 +29,8 @@ extension Trainer {
         guard task is CorrDiffRegressionTraining else {
             return try runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
         }
-        if isInRest(folder) {
+        // The first rank alone need see the folder.
+        if try ranks.agree(on: isInRest(folder)) {
             return try Trainer(after: self, regression: model).runRest(folder, after: stage, ranks, report: report, shouldStop: shouldStop)
         }
         var regression = model

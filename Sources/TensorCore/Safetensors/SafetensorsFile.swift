@@ -50,9 +50,10 @@ public struct SafetensorsFile: Sendable {
         var length: UInt64 = 0
         try withUnsafeMutableBytes(of: &length) { try file.read(at: 0, into: $0) }
         length = UInt64(littleEndian: length)
-        guard length <= UInt64(file.size - 8) else {
+        let limit = min(file.size - 8, Self.largestHeader)
+        guard length <= UInt64(limit) else {
             throw Failure(
-                .badData, "not a safetensors file, or cut short", at: url.path, expected: "a header of at most \(file.size - 8) bytes",
+                .badData, "not a safetensors file, or cut short", at: url.path, expected: "a header of at most \(limit) bytes",
                 found: "a header length of \(length)", remedy: remedy)
         }
         let start = 8 + Int(length)
@@ -163,6 +164,9 @@ public struct SafetensorsFile: Sendable {
     /// A tensor, converted to 32-bit floats.
     /// - Throws: `Failure` (`.badData`) if there is none of this name.
     public func tensor(named name: String) throws -> Tensor { try read(name) { _, _, _ in } }
+
+    /// The bytes that the format allows a header.
+    private static let largestHeader = 100_000_000
 
     /// Bytes that are read at a time, few enough for the second-level cache: what is done to them next finds them there.
     private static let pieceSize = 1 << 18

@@ -49,9 +49,7 @@ extension Ranks {
     /// - Throws: `Failure` (`.configuration`) at the first rank, naming one that differs.
     func expectTheSame(_ origin: RunOrigin) throws {
         guard count > 1 else { return }
-        let texts = try [origin.configuration ?? "", origin.data.map { try jsonText($0.withoutPixels) } ?? ""].map { text in
-            try Array(text.utf8).withUnsafeBytes { try sha256(of: $0) }
-        }
+        let texts = try [origin.configuration ?? "", origin.data.map { try jsonText($0.withoutPixels) } ?? ""].map { try sha256(ofText: $0) }
         let setting = Setting(
             host: host, program: origin.program ?? "", processor: "\(ProductKernel.current), OpenBLAS \(OpenBLAS.kernels)",
             convolution: origin.convolution ?? "", configuration: texts[0], data: texts[1])
