@@ -53,7 +53,8 @@ package final class MagnetogramCollection: Sendable {
 
     /// Opens every FITS file of a folder (not of the folders in it) and reads its headers.
     ///
-    /// Pixels off the disk are taken to hold no data. Files whose headers cannot be used are left out with a warning.
+    /// Pixels off the disk are taken to hold no data. Files whose headers cannot be used are left out with a warning; those whose pixels cannot be, when they are
+    /// read.
     /// - Parameter store: nil for one of its own.
     /// - Throws: `Failure`: `.missingInput` if there is no such folder, `.badData` if no file in it can be used.
     package convenience init(folder: URL, store: MagnetogramStore? = nil, logger: Logger) throws {
@@ -72,11 +73,25 @@ package final class MagnetogramCollection: Sendable {
             }
         }
         guard !entries.isEmpty else {
-            throw Failure(
-                .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as \(FITSName.endings)",
-                found: files.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
+            throw Self.nothingToTrainOn(in: folder, reasons)
         }
         self.init(entries: entries, store: store ?? MagnetogramStore(logger: logger))
+    }
+
+    private static func nothingToTrainOn(in folder: URL, _ reasons: [String]) -> Failure {
+        Failure(
+            .badData, "no FITS file can be trained on", at: folder.path, expected: "magnetograms as \(FITSName.endings)",
+            found: reasons.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
+    }
+
+    /// - Throws: `Failure`: what ``MagnetogramStore/fields(of:)`` throws; `.badData` if no file of the collection has pixels that can be used.
+    private func fields(of crop: Crop) throws -> MagnetogramStore.Fields {
+        let entry = entries[crop.file]
+        let fields = try store.fields(of: entry)
+        if store.reason(against: entry) != nil, entries.allSatisfy({ store.reason(against: $0) != nil }) {
+            throw Self.nothingToTrainOn(in: entry.url.deletingLastPathComponent(), entries.compactMap(store.reason))
+        }
+        return fields
     }
 
     package init(entries: [Entry], store: MagnetogramStore, degradation: Degradation? = nil) {
@@ -181,7 +196,7 @@ package final class MagnetogramCollection: Sendable {
 
     /// The same with a mask of that shape: 1 where a pixel has data, 0 off the disk and where data are missing; nil if all have data.
     package func maskedFields(_ crops: [Crop]) throws -> (field: Tensor, known: Tensor?) {
-        let images = try crops.map { piece($0, of: try store.fields(of: entries[$0.file]).high) }
+        let images = try crops.map { piece($0, of: try fields(of: $0).high) }
         let known = images.flatMap { $0.pixels.map { $0.isNaN ? Float(0) : 1 } }
         let field = Self.tensor(images)
         return (field, known.contains(0) ? Tensor(shape: field.shape, values: known) : nil)
@@ -195,7 +210,7 @@ package final class MagnetogramCollection: Sendable {
     /// - Throws: `Failure` if a file can no longer be read, or (`.badData`) if a pair is of another scale.
     package func lowResolution(_ crops: [Crop], scale: Int) throws -> Tensor {
         let images = try crops.map { crop -> Image in
-            let fields = try store.fields(of: entries[crop.file])
+            let fields = try fields(of: crop)
             guard let low = fields.low else {
                 guard let degradation, let draw = crop.draw, let arcsecPerPixel = entries[crop.file].arcsecPerPixel else {
                     return piece(crop, of: fields.high).blockMean(by: scale)

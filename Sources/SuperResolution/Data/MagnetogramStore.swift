@@ -7,10 +7,18 @@ import SolarImage
 ///
 /// Several threads may ask at a time; a file is read by one of them, and the others wait for it. What is given does not depend on what is kept.
 package final class MagnetogramStore: @unchecked Sendable {
-    /// A magnetogram and, in a pair, its low resolution on HMI's scale of Gauss; NaN off the disk and where data are missing.
+    /// A magnetogram and, in a pair, its low resolution on HMI's scale of Gauss; NaN off the disk and where data are missing, and in all of a file whose pixels
+    /// cannot be used.
     struct Fields: Sendable {
         let high: Image
         let low: Image?
+
+        init(high: Image, low: Image?) { (self.high, self.low) = (high, low) }
+
+        init(withoutDataOf entry: MagnetogramCollection.Entry) {
+            high = Image(width: entry.width, height: entry.height, repeating: .nan)
+            low = entry.pairScale.map { Image(width: entry.width / $0, height: entry.height / $0, repeating: .nan) }
+        }
 
         var bytes: Int { 4 * (high.pixels.count + (low?.pixels.count ?? 0)) }
 
@@ -35,6 +43,8 @@ package final class MagnetogramStore: @unchecked Sendable {
     private var reading: Set<String> = []
     /// What the pixels of files must be, by ``Fields/digest()``: those that they were when first read.
     private var digests: [String: String] = [:]
+    /// Why the pixels of files cannot be used.
+    private var reasons: [String: String] = [:]
     private var remarked: Set<String> = []
 
     /// - Parameter memory: a quarter of what the process may have unless told otherwise.
@@ -49,11 +59,15 @@ package final class MagnetogramStore: @unchecked Sendable {
     /// The digest of a file's pixels; nil if they were never read.
     func digest(of entry: MagnetogramCollection.Entry) -> String? { guarded { digests[entry.url.path] } }
 
+    /// Why the pixels of a file cannot be used; nil if they can be, or were not read yet.
+    package func reason(against entry: MagnetogramCollection.Entry) -> String? { guarded { reasons[entry.url.path] } }
+
     /// Has the pixels of a file refused from now on unless their digest is this one.
     /// - Throws: `Failure` (`.badData`) if they were read already and their digest is another.
     func expect(_ digest: String, of entry: MagnetogramCollection.Entry) throws { try guarded { try note(digest, of: entry) } }
 
-    /// - Throws: `Failure`: `.badData` or `.missingInput` if the file cannot be read, `.badData` if it is not what it was.
+    /// A file whose pixels cannot be used counts for nothing, of which a warning tells once: among thousands that are read while a run goes on, one must not end it.
+    /// - Throws: `Failure`: `.missingInput` or `.badData` if the file is gone or not what it was.
     func fields(of entry: MagnetogramCollection.Entry) throws -> Fields {
         let path = entry.url.path
         if let fields = guarded({ fieldsToKeep(path) }) { return fields }
@@ -102,10 +116,21 @@ package final class MagnetogramStore: @unchecked Sendable {
         let opened = try MagnetogramFile(reading: entry.url, masksOffDisk: true)
         let header = try opened.file.headerDigest()
         guard header == entry.digest else { throw Self.changed(entry, "headers of the digest \(entry.digest)", header) }
-        let map = try opened.whole()
-        for remark in map.remarks where guarded({ remarked.insert(remark).inserted }) { logger.warning("\(remark)") }
-        let fields = Fields(high: map.image, low: try entry.pairScale == nil ? nil : opened.file.lowResolution()?.image)
+        let fields: Fields
+        do {
+            let map = try opened.whole()
+            for remark in map.remarks { warn(remark) }
+            fields = Fields(high: map.image, low: try entry.pairScale == nil ? nil : opened.file.lowResolution()?.image)
+        } catch let failure as Failure where failure.category == .badData {
+            warn("left out: \(failure)")
+            guarded { reasons[entry.url.path] = failure.description }
+            fields = Fields(withoutDataOf: entry)
+        }
         return (fields, try fields.digest())
+    }
+
+    private func warn(_ remark: String) {
+        if guarded({ remarked.insert(remark).inserted }) { logger.warning("\(remark)") }
     }
 
     private static func changed(_ entry: MagnetogramCollection.Entry, _ expected: String, _ found: String) -> Failure {
