@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Kills `sr train` again and again at random moments, and compares what it comes to with a run that was left alone.
 
-    Scripts/check-kills.py [--sr .build/release/sr] [--model enhance] [--kills 100] [--seed 1] [--ranks 0]
+    Scripts/check-kills.py [--sr .build/release/sr] [--model enhance] [--kills 100] [--seed 1] [--ranks 0] [--disks 0]
 
 Each run is killed (SIGKILL) from before its first step to after its last, some while a checkpoint is being written, and resumed until it ends; then the next begins. Every
 ended run's weights must be those of the undisturbed run, byte for byte, and no temporary file may be left. With --ranks N each run is that of N processes under
-mpirun, of which one, drawn by chance, is killed: the others must end by themselves. Exit status 1 if anything is otherwise.
+mpirun, of which one, drawn by chance, is killed: the others must end by themselves. With --disks N a run is begun on N disks too small for it (tmpfs; needs root),
+which are enlarged when it has ended with exit status 73, and resumed. Exit status 1 if anything is otherwise.
 """
 import argparse
 import os
@@ -41,6 +42,29 @@ def processes(parent):
     return found
 
 
+def fill(disk, size, command, weights):
+    """What is wrong with a run on a disk of this size, in bytes, and with what it comes to on a larger one."""
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=True)
+    try:
+        run, problems, where = disk / "run", [], f"disk of {size >> 10} KiB"
+        result = subprocess.run(command(run), capture_output=True, text=True)
+        if result.returncode not in (0, 73):
+            problems.append(f"{where}: status {result.returncode}: {result.stderr.strip()[-300:]}")
+        elif result.returncode == 73 and str(disk) not in result.stderr:
+            problems.append(f"{where}: names no file: {result.stderr.strip()[-300:]}")
+        if left := [path.name for path in disk.rglob("*.partial*")]:
+            problems.append(f"{where}: left {left}")
+        subprocess.run(["mount", "-o", "remount,size=1g", str(disk)], check=True)
+        more = ["--resume"] if list(run.glob("checkpoints/*.safetensors")) else ["--overwrite"]
+        again = subprocess.run(command(run, *more), capture_output=True, text=True)
+        if again.returncode != 0 or (run / "model.safetensors").read_bytes() != weights:
+            problems.append(f"{where}: then status {again.returncode}, or other weights: {again.stderr.strip()[-300:]}")
+        return problems
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sr", default=str(ROOT / ".build/release/sr"))
@@ -48,6 +72,7 @@ def main():
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ranks", type=int, default=0)
+    parser.add_argument("--disks", type=int, default=0)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     launcher = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", str(options.ranks)] if options.ranks else []
@@ -67,6 +92,7 @@ def main():
         subprocess.run(command(work / "undisturbed"), check=True)
         duration = time.monotonic() - start
         weights = (work / "undisturbed/model.safetensors").read_bytes()
+        room = sum(path.stat().st_size for path in (work / "undisturbed").rglob("*") if path.is_file())
         run = work / "killed"
         while kills < options.kills:
             more = ["--resume"] if (run / "config.yaml").exists() else []
@@ -95,6 +121,10 @@ def main():
             elif process.returncode not in (-signal.SIGKILL,) and not launcher:
                 problems.append(f"after kill {kills}: status {process.returncode}: {said.strip()[-300:]}")
                 shutil.rmtree(run, ignore_errors=True)
+        for number in range(options.disks):
+            problems += fill(work / f"disk{number}", round(room * (0.1 + 1.2 * number / options.disks)), command, weights)
+    if options.disks:
+        print(f"{options.model}: {options.disks} disks of 10 to 130 % of the room that the ended run takes")
     print(f"{options.model}, {options.ranks or 1} ranks: {kills} kills, {resumed} of resumed runs, {ended} runs came to their end, {len(problems)} problems")
     for problem in problems[:10]:
         print(f"  {problem}")
