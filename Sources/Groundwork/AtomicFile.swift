@@ -27,12 +27,15 @@ public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Vo
     }
 }
 
-/// Writes `text` as UTF-8 in the manner of ``writeAtomically(to:_:)``.
-public func writeAtomically(_ text: String, to url: URL) throws {
+/// Writes `data` in the manner of ``writeAtomically(to:_:)``.
+public func writeAtomically(_ data: Data, to url: URL) throws {
     try writeAtomically(to: url) { temporary in
-        do { try Data(text.utf8).write(to: temporary) } catch { throw cannotWrite(url, found: error.localizedDescription) }
+        do { try data.write(to: temporary) } catch { throw cannotWrite(url, found: error.localizedDescription) }
     }
 }
+
+/// Writes `text` as UTF-8 in the manner of ``writeAtomically(to:_:)``.
+public func writeAtomically(_ text: String, to url: URL) throws { try writeAtomically(Data(text.utf8), to: url) }
 
 /// Creates a folder and those above it; a folder that exists already is fine.
 /// - Throws: `Failure` (`.cannotWrite`).

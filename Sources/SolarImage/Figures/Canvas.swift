@@ -55,40 +55,50 @@ package final class Canvas {
             throw Failure(.cannotWrite, "exists already", at: url.path, remedy: "choose another name or allow overwriting")
         }
         let (width, height) = (width.rounded(.up), height.rounded(.up))
-        try writeAtomically(to: url) { temporary in
-            let surface: OpaquePointer?
-            switch url.pathExtension.lowercased() {
-            case "png": surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, CInt(width), CInt(height))
-            case "pdf": surface = cairo_pdf_surface_create(temporary.path, width, height)
-            case "svg": surface = cairo_svg_surface_create(temporary.path, width, height)
-            default:
-                throw Failure(.usage, "the format of the picture is not known", at: url.path, expected: "a name ending in .png, .pdf or .svg")
-            }
-            defer { cairo_surface_destroy(surface) }
-            let context = cairo_create(surface)
-            defer { cairo_destroy(context) }
-            guard cairo_status(context) == CAIRO_STATUS_SUCCESS, let context else { throw failure(cairo_status(context), url) }
-            let canvas = Canvas(width: width, height: height, context: context)
-            canvas.fill(Rectangle(x: 0, y: 0, width: width, height: height), .white)
-            body(canvas)
-            var status = cairo_status(context)
-            guard status == CAIRO_STATUS_SUCCESS else { throw failure(status, url) }
-            if url.pathExtension.lowercased() == "png" {
-                status = cairo_surface_write_to_png(surface, temporary.path)
-            } else {
-                cairo_surface_finish(surface)
-                status = cairo_surface_status(surface)
-            }
-            guard status == CAIRO_STATUS_SUCCESS else { throw failure(status, url) }
+        // Into memory: of a failed write to a file Cairo does not always tell.
+        let file = Bytes()
+        let closure = Unmanaged.passUnretained(file).toOpaque()
+        let surface: OpaquePointer?
+        switch url.pathExtension.lowercased() {
+        case "png": surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, CInt(width), CInt(height))
+        case "pdf": surface = cairo_pdf_surface_create_for_stream(Bytes.append, closure, width, height)
+        case "svg": surface = cairo_svg_surface_create_for_stream(Bytes.append, closure, width, height)
+        default:
+            throw Failure(.usage, "the format of the picture is not known", at: url.path, expected: "a name ending in .png, .pdf or .svg")
+        }
+        // A surface that is given up still writes.
+        defer { withExtendedLifetime(file) { cairo_surface_destroy(surface) } }
+        let context = cairo_create(surface)
+        defer { cairo_destroy(context) }
+        guard cairo_status(context) == CAIRO_STATUS_SUCCESS, let context else { throw failure(cairo_status(context), url) }
+        let canvas = Canvas(width: width, height: height, context: context)
+        canvas.fill(Rectangle(x: 0, y: 0, width: width, height: height), .white)
+        body(canvas)
+        var status = cairo_status(context)
+        guard status == CAIRO_STATUS_SUCCESS else { throw failure(status, url) }
+        if url.pathExtension.lowercased() == "png" {
+            status = cairo_surface_write_to_png_stream(surface, Bytes.append, closure)
+        } else {
+            cairo_surface_finish(surface)
+            status = cairo_surface_status(surface)
+        }
+        guard status == CAIRO_STATUS_SUCCESS else { throw failure(status, url) }
+        try writeAtomically(file.data, to: url)
+    }
+
+    /// What Cairo writes.
+    private final class Bytes {
+        private(set) var data = Data()
+
+        static let append: cairo_write_func_t = { closure, bytes, count in
+            guard let closure, let bytes else { return CAIRO_STATUS_WRITE_ERROR }
+            Unmanaged<Bytes>.fromOpaque(closure).takeUnretainedValue().data.append(bytes, count: Int(count))
+            return CAIRO_STATUS_SUCCESS
         }
     }
 
     private static func failure(_ status: cairo_status_t, _ url: URL) -> Failure {
-        let isWriting = status == CAIRO_STATUS_WRITE_ERROR || status == CAIRO_STATUS_FILE_NOT_FOUND
-        return Failure(
-            isWriting ? .cannotWrite : .other, "the picture cannot be \(isWriting ? "written" : "drawn")", at: url.path,
-            found: "Cairo: \(String(cString: cairo_status_to_string(status)))",
-            remedy: isWriting ? "check that the folder is writable and has space" : nil)
+        Failure(.other, "the picture cannot be drawn", at: url.path, found: "Cairo: \(String(cString: cairo_status_to_string(status)))")
     }
 }
 
