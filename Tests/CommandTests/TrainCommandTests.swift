@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    /// Pixels without a number hold no data and count for nothing; a file with what is no field is refused by name when it is read; a step beyond the limit is
+    /// Pixels without a number hold no data and count for nothing; a file with what is no field is left out by name when it is read; a step beyond the limit is
     /// named too.
     @Test func filesWithBadPixels() throws {
         try withFolder { folder in
@@ -259,10 +259,12 @@ import Testing
                 "--no-progress",
                 "--output", output.path,
             ]
-            expectRefusal(try sr(command), 65, ["map3.fits", "no solar magnetic field", "make NaN of values"], output: output)
+            let all = try sr(command)
+            #expect(all.status == 0 && !all.errors.contains("skipped"), "\(all)")
+            for word in ["left out", "map3.fits", "no solar magnetic field", "make NaN of values"] { #expect(all.errors.contains(word), "\(all)") }
             try FileManager.default.removeItem(at: maps.appendingPathComponent("map3.fits"))
-            let result = try sr(command)
-            #expect(result.status == 0 && !result.errors.contains("skipped"), "\(result)")
+            let result = try sr(command + ["--overwrite"])
+            #expect(result.status == 0 && !result.errors.contains("left out"), "\(result)")
             let limited = try sr(command + ["--skip-norm", "1e-9", "--max-skipped", "3", "--overwrite"])
             expectRefusal(limited, 70, ["at step 3", "at most 1e-09", "map"])
             #expect(limited.errors.contains("warning: step 1 was skipped") && limited.errors.contains("of crops of map"), "\(limited)")
