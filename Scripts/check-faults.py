@@ -10,6 +10,7 @@ import argparse
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,11 +50,13 @@ def commands(sr, work):
 
 
 def files(folder):
-    return {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    """By their names, event files without time and process."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {re.sub(r"tfevents\..*", "tfevents", str(path.relative_to(folder))): path for path in found}
 
 
 def is_whole(path, reference):
-    """Whether a file under its final name is all there: as long as it should be, or lines of JSON."""
+    """Whether a file under its final name is all there: as long as it should be, or lines of JSON, or records."""
     if path.suffix == ".fits":
         return path.stat().st_size == reference.stat().st_size
     if path.suffix == ".safetensors":
@@ -65,6 +68,12 @@ def is_whole(path, reference):
         return isinstance(json.loads(path.read_text()), (dict, list))
     if path.suffix == ".jsonl":
         return all(json.loads(line) is not None for line in path.read_text().splitlines())
+    if "tfevents" in path.name:
+        # Records, which may be none yet: length, its sum, data, their sum.
+        data, place = path.read_bytes(), 0
+        while place < len(data):
+            place += 16 + int.from_bytes(data[place:place + 8], "little")
+        return place == len(data)
     return path.stat().st_size > 0
 
 
