@@ -4,13 +4,14 @@ import Testing
 /// Trainings whose magnetograms and latents are kept or not: the same model to the last bit. Each is a process of its own, since other tests change how many
 /// threads a process works with.
 @Suite struct TrainingStreamCommandTests {
-    private func model(_ system: String, _ run: URL, _ options: [String]) throws -> Data {
+    /// - Parameter maps: nil for those that the models of all tests were trained on.
+    private func model(_ system: String, _ run: URL, maps: URL? = nil, _ options: [String]) throws -> Data {
         let models = try TinyModels.shared.get()
         let autoencoder = system == "ldm-residual" ? ["--autoencoder", models.autoencoder.path] : []
         let stages = system == "corrdiff" ? ["--regression-steps", "8"] : []
         let result = try sr(
             [
-                "train", models.maps.path, "--model", system, "--preset", "tiny", "--crop-size", "32", "--batch-size", "2", "--steps", "12",
+                "train", (maps ?? models.maps).path, "--model", system, "--preset", "tiny", "--crop-size", "32", "--batch-size", "2", "--steps", "12",
                 "--validate-every", "6", "--save-every", "6", "--output", run.path, "--quiet",
             ] + autoencoder + stages + options)
         try #require(result.status == 0 && result.errors.isEmpty, "\(result)")
@@ -19,8 +20,8 @@ import Testing
 
     @Test(arguments: ["vqgan", "ldm-residual", "ddpm", "enhance", "corrdiff"]) func bitsDoNotDependOnMemory(_ system: String) throws {
         try withFolder { folder in
-            // All magnetograms, none, or one of them, and as many threads read ahead as work.
-            let models = try [["1GiB", "2"], ["0B", "1"], ["64KiB", "3"]].map { options in
+            // All magnetograms, none, or one of their 16 KiB, and as many threads read ahead as work.
+            let models = try [["1GiB", "2"], ["0B", "1"], ["20KiB", "3"]].map { options in
                 try model(system, folder.appendingPathComponent(options[0]), ["--memory", options[0], "--threads", options[1]])
             }
             #expect(models[0] == models[1] && models[0] == models[2])
@@ -35,11 +36,18 @@ import Testing
     @Test(arguments: ["ldm-residual", "corrdiff"]) func bitsDoNotDependOnKeptLatents(_ system: String) throws {
         try withFolder { folder in
             let (kept, few) = (folder.appendingPathComponent("latents"), folder.appendingPathComponent("few"))
-            func model(_ name: String, _ options: String...) throws -> Data { try self.model(system, folder.appendingPathComponent(name), options) }
+            let (configuration, maps) = (folder.appendingPathComponent("configuration.yaml"), folder.appendingPathComponent("maps"))
+            // So large that no two crops are the same.
+            try TestMap.writeHigh(to: maps, side: 160)
+            try Data("latent-crops: 4\nlatent-refresh: 4\n".utf8).write(to: configuration)
+            func model(_ name: String, _ options: String...) throws -> Data {
+                try self.model(system, folder.appendingPathComponent(name), maps: maps, ["--config", configuration.path] + options)
+            }
             let expected = try model("without")
             #expect(try model("empty", "--latents", kept.path) == expected)
             let files = try latents(in: kept)
-            #expect(files.count > 20)
+            // 3 generations of 4 crops, and those of validation.
+            #expect(files.count == 3 * 4 + 32)
             let contents = try files.map { try Data(contentsOf: $0) }
             #expect(try model("full", "--latents", kept.path, "--threads", "3") == expected)
             #expect(try Set(latents(in: kept)) == Set(files) && zip(files, contents).allSatisfy { try Data(contentsOf: $0) == $1 })
