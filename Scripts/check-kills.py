@@ -5,8 +5,8 @@
 
 Each run is killed (SIGKILL) from before its first step to after its last, some while a checkpoint is being written, and resumed until it ends; then the next begins. Every
 ended run's weights must be those of the undisturbed run, byte for byte, and no temporary file may be left. With --ranks N each run is that of N processes under
-mpirun, of which one, drawn by chance, is killed: the others must end by themselves. With --disks N a run is begun on N disks too small for it (tmpfs; needs root),
-which are enlarged when it has ended with exit status 73, and resumed. Exit status 1 if anything is otherwise.
+mpirun, of which one, drawn by chance, is killed: the others must end by themselves. With --disks N a run is begun on N disks, most of them too small for it (tmpfs;
+needs root), which are enlarged when it has ended with exit status 73, and resumed. Exit status 1 if anything is otherwise.
 """
 import argparse
 import os
@@ -43,7 +43,7 @@ def processes(parent):
 
 
 def fill(disk, size, command, weights):
-    """What is wrong with a run on a disk of this size, in bytes, and with what it comes to on a larger one."""
+    """Whether a disk of this size, in bytes, is too small for a run; and what is wrong with it, and with what it comes to on a larger one."""
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=True)
     try:
@@ -60,7 +60,7 @@ def fill(disk, size, command, weights):
         again = subprocess.run(command(run, *more), capture_output=True, text=True)
         if again.returncode != 0 or (run / "model.safetensors").read_bytes() != weights:
             problems.append(f"{where}: then status {again.returncode}, or other weights: {again.stderr.strip()[-300:]}")
-        return problems
+        return result.returncode == 73, problems
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -121,10 +121,13 @@ def main():
             elif process.returncode not in (-signal.SIGKILL,) and not launcher:
                 problems.append(f"after kill {kills}: status {process.returncode}: {said.strip()[-300:]}")
                 shutil.rmtree(run, ignore_errors=True)
+        filled = 0
         for number in range(options.disks):
-            problems += fill(work / f"disk{number}", round(room * (0.1 + 1.2 * number / options.disks)), command, weights)
+            was_full, wrong = fill(work / f"disk{number}", round(room * (0.1 + 1.2 * number / options.disks)), command, weights)
+            filled += was_full
+            problems += wrong
     if options.disks:
-        print(f"{options.model}: {options.disks} disks of 10 to 130 % of the room that the ended run takes")
+        print(f"{options.model}: {options.disks} disks from 10 % of the room that the ended run takes on, {filled} of them too small")
     print(f"{options.model}, {options.ranks or 1} ranks: {kills} kills, {resumed} of resumed runs, {ended} runs came to their end, {len(problems)} problems")
     for problem in problems[:10]:
         print(f"  {problem}")
