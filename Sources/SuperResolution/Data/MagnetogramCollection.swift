@@ -84,16 +84,6 @@ package final class MagnetogramCollection: Sendable {
             found: reasons.isEmpty ? "no such file" : reasons.prefix(3).joined(separator: "; "), remedy: "prepare a folder with `sr prepare`")
     }
 
-    /// - Throws: `Failure`: what ``MagnetogramStore/fields(of:)`` throws; `.badData` if no file of the collection has pixels that can be used.
-    private func fields(of crop: Crop) throws -> MagnetogramStore.Fields {
-        let entry = entries[crop.file]
-        let fields = try store.fields(of: entry)
-        if store.reason(against: entry) != nil, entries.allSatisfy({ store.reason(against: $0) != nil }) {
-            throw Self.nothingToTrainOn(in: entry.url.deletingLastPathComponent(), entries.compactMap(store.reason))
-        }
-        return fields
-    }
-
     package init(entries: [Entry], store: MagnetogramStore, degradation: Degradation? = nil) {
         (self.entries, self.store, self.degradation) = (entries, store, degradation)
         var sum = 0
@@ -188,6 +178,16 @@ package final class MagnetogramCollection: Sendable {
             reversesPolarity: random.integer(below: 2) == 1)
         if degradation != nil { crop.draw = UInt64(random.integer(below: 1 << 24)) << 24 | UInt64(random.integer(below: 1 << 24)) }
         return crop
+    }
+
+    /// - Throws: `Failure`: what ``MagnetogramStore/fields(of:)`` throws; `.badData` if no file of the collection has pixels that can be used.
+    private func fields(of crop: Crop) throws -> MagnetogramStore.Fields {
+        let entry = entries[crop.file]
+        let fields = try store.fields(of: entry)
+        if store.reason(against: entry) != nil, entries.allSatisfy({ store.reason(against: $0) != nil }) {
+            throw Self.nothingToTrainOn(in: entry.url.deletingLastPathComponent(), entries.compactMap(store.reason))
+        }
+        return fields
     }
 
     /// Crops in Gauss, pixels without data as 0, `[crops.count, size, size, 1]`; all of one size.

@@ -13,13 +13,6 @@ package final class MagnetogramStore: @unchecked Sendable {
         let high: Image
         let low: Image?
 
-        init(high: Image, low: Image?) { (self.high, self.low) = (high, low) }
-
-        init(withoutDataOf entry: MagnetogramCollection.Entry) {
-            high = Image(width: entry.width, height: entry.height, repeating: .nan)
-            low = entry.pairScale.map { Image(width: entry.width / $0, height: entry.height / $0, repeating: .nan) }
-        }
-
         var bytes: Int { 4 * (high.pixels.count + (low?.pixels.count ?? 0)) }
 
         /// The first 16 digits of ``Image/pixelDigest()``, of a pair followed by those of the low resolution.
@@ -143,6 +136,14 @@ package final class MagnetogramStore: @unchecked Sendable {
         condition.lock()
         defer { condition.unlock() }
         return try body()
+    }
+}
+
+extension MagnetogramStore.Fields {
+    /// Those of a file whose pixels cannot be used.
+    init(withoutDataOf entry: MagnetogramCollection.Entry) {
+        func empty(_ scale: Int) -> Image { Image(width: entry.width / scale, height: entry.height / scale, repeating: .nan) }
+        self.init(high: empty(1), low: entry.pairScale.map(empty))
     }
 }
 
