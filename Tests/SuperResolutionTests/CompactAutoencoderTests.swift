@@ -21,7 +21,7 @@ import Testing
     /// `Scripts/make-instrument-fixtures.py` prints them by scipy's transform.
     @Test(arguments: [(4, 27.186228, -0.0032286954), (8, 9.6740153, -0.00040023611), (10, 7.1155652, -0.00018654001)])
     func beginsAsTheTruncatedTransform(channels: Int, error: Double, flux: Double) throws {
-        var training = try TrainingConfiguration(model: .vqgan, preset: .small)
+        var training = TrainingConfiguration(model: .vqgan, preset: .small)
         training.autoencoder.compact.latentChannels = channels
         let (field, model) = (try activeRegion(), ModelsExample.newModel(training))
         let result = try model.reconstruct(field)

@@ -19,10 +19,10 @@ public struct FITSCard: Sendable, Equatable {
     /// Upper case, such as `CRPIX1`; empty for a blank record.
     public let keyword: String
     public let value: Value
-    /// The comment behind the value, or the text of a `COMMENT`, `HISTORY` or blank card.
-    public let comment: String
     /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued.
-    public let records: [String]
+    public var records: [String] { [record] + continuation }
+    private let record: String
+    private let continuation: [String]
     /// ``key(_:)`` of the keyword.
     let key: UInt64
 
@@ -32,30 +32,29 @@ public struct FITSCard: Sendable, Equatable {
         precondition((1...8).contains(keyword.utf8.count) && FITSCard.isStandard(keyword), "\(keyword) is not a FITS keyword")
         self.keyword = keyword
         if case .real(let number) = value, !number.isFinite { self.value = .undefined } else { self.value = value }
-        self.comment = comment
         key = FITSCard.key(keyword)
-        records = FITSCard.format(keyword, self.value, comment)
+        let records = FITSCard.format(keyword, self.value, comment)
+        (record, continuation) = (records[0], Array(records.dropFirst()))
     }
 
     /// A line of commentary: `keyword` is `COMMENT`, `HISTORY` or empty, `text` at most 72 characters (the rest is lost).
     package init(commentary keyword: String, text: String) {
         self.keyword = keyword
         value = .undefined
-        comment = text
         key = FITSCard.key(keyword)
-        records = [String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80))]
+        (record, continuation) = (String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80)), [])
     }
 
-    private init(keyword: String, value: Value, comment: String, records: [String]) {
+    private init(keyword: String, value: Value, record: String, continuation: [String] = []) {
         self.keyword = keyword
         self.value = value
-        self.comment = comment
-        self.records = records
+        self.record = record
+        self.continuation = continuation
         key = FITSCard.key(keyword)
     }
 
     /// Whether it has a place for a value and none there; commentary has no such place.
-    package var isWithoutValue: Bool { value == .undefined && records.first?.dropFirst(8).hasPrefix("= ") == true }
+    package var isWithoutValue: Bool { value == .undefined && record.dropFirst(8).hasPrefix("= ") }
 
     /// The first eight characters of a keyword as one number, by which cards are found. Of a longer keyword, which others may begin as, the highest bit is set:
     /// it must be compared whole.
@@ -94,29 +93,32 @@ extension FITSCard {
             var card = card(from: records[next])
             next += 1
             if case .string(var text) = card.value, text.utf8.last == ampersand {
-                var (comments, own) = ([card.comment], card.records)
-                while text.utf8.last == ampersand, next < records.count, let rest = continuation(records[next]) {
+                let first = next
+                while text.utf8.last == ampersand, next < records.count, let rest = continued(records[next]) {
                     text.removeLast()
                     text += rest.text
-                    comments.append(rest.comment)
-                    own.append(records[next])
                     next += 1
                 }
-                if comments.count > 1 {
-                    let comment = comments.filter { !$0.isEmpty }.joined(separator: " ")
-                    card = FITSCard(keyword: card.keyword, value: .string(text), comment: comment, records: own)
-                }
+                card = FITSCard(keyword: card.keyword, value: .string(text), record: card.record, continuation: Array(records[first..<next]))
             }
             cards.append(card)
         }
         return cards
     }
 
+    /// The comment behind the value, or the text of a `COMMENT`, `HISTORY` or blank card.
+    public var comment: String {
+        // Taken from the records where it is asked for: of most cards that are read it never is.
+        var record = record
+        let first = record.withUTF8 { FITSCard.text(FITSCard.fields($0[...]).comment) }
+        return ([first] + continuation.compactMap { FITSCard.continued($0)?.comment }).filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
     /// What a record of `CONTINUE` adds; nil for any other.
-    private static func continuation(_ record: String) -> (text: String, comment: String)? {
+    private static func continued(_ record: String) -> (text: String, comment: String)? {
         guard record.hasPrefix("CONTINUE") else { return nil }
         var record = record
-        return record.withUTF8 { quoted($0.dropFirst(8)) }
+        return record.withUTF8 { quoted($0.dropFirst(8)).map { ($0.text, text($0.comment)) } }
     }
 
     /// Characters of a record, all of them ASCII. By bytes, since the headers of tens of thousands of files are read at a time.
@@ -139,24 +141,30 @@ extension FITSCard {
 
     private static func card(from record: String) -> FITSCard {
         var record = record
-        let (keyword, value, comment, isStandard) = record.withUTF8 { bytes -> (String, Value, String, Bool) in
-            let all = bytes[...], name = text(trimmed(all.prefix(8))), rest = all.dropFirst(8)
-            if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty {
-                let (value, comment, isStandard) = parse(rest.dropFirst())
-                return (name, value, comment, isStandard)
-            }
-            if name == "HIERARCH", let place = all.firstIndex(of: equals) {
-                let (value, comment, _) = parse(all[(place + 1)...])
-                return (text(trimmed(all[..<place])), value, comment, true)
-            }
-            return (name, .undefined, text(rest), true)
+        let (keyword, value, mended) = record.withUTF8 { bytes -> (String, Value, [String]?) in
+            let (keyword, value, comment, isStandard) = fields(bytes[...])
+            return (keyword, value, isStandard ? nil : format(keyword, value, text(comment)))
         }
-        return FITSCard(keyword: keyword, value: value, comment: comment, records: isStandard ? [record] : format(keyword, value, comment))
+        return FITSCard(keyword: keyword, value: value, record: mended?.first ?? record, continuation: mended.map { Array($0.dropFirst()) } ?? [])
     }
 
-    /// The value and the comment in the columns after `=`, and whether they stand there as the standard wants it: not so a word without quotes or a
-    /// small `e` in a number, which are written again in their proper form.
-    private static func parse(_ field: Characters) -> (Value, String, isStandard: Bool) {
+    /// What stands in the columns of a record, and whether its value stands there as the standard wants it: not so a word without quotes or a small `e` in a
+    /// number, which are written again in their proper form.
+    private static func fields(_ record: Characters) -> (keyword: String, value: Value, comment: Characters, isStandard: Bool) {
+        let name = text(trimmed(record.prefix(8))), rest = record.dropFirst(8)
+        if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty {
+            let (value, comment, isStandard) = parse(rest.dropFirst())
+            return (name, value, comment, isStandard)
+        }
+        if name == "HIERARCH", let place = record.firstIndex(of: equals) {
+            let (value, comment, _) = parse(record[(place + 1)...])
+            return (text(trimmed(record[..<place])), value, comment, true)
+        }
+        return (name, .undefined, rest, true)
+    }
+
+    /// The value and the comment in the columns after `=`; see ``fields(_:)``.
+    private static func parse(_ field: Characters) -> (Value, comment: Characters, isStandard: Bool) {
         if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
         let whole = trimmed(field)
         // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.
@@ -164,14 +172,14 @@ extension FITSCard {
             whole[index] == slash && (index == whole.startIndex || whole[index - 1] == blank || scalar(whole[..<index]) != nil)
         }
         let token = trimmed(whole[..<(end ?? whole.endIndex)])
-        let comment = end.map { text(trimmed(whole[($0 + 1)...])) } ?? ""
+        let comment = end.map { trimmed(whole[($0 + 1)...]) } ?? whole[whole.endIndex...]
         guard !token.isEmpty else { return (.undefined, comment, true) }
         guard let value = scalar(token) else { return (.string(text(token)), comment, false) }
         return (value, comment, !token.contains { (97...122).contains($0) })
     }
 
     /// The text between single quotes (`''` stands for one), without trailing blanks, and the comment after it; nil without an opening quote.
-    private static func quoted(_ field: Characters) -> (text: String, comment: String)? {
+    private static func quoted(_ field: Characters) -> (text: String, comment: Characters)? {
         var rest = field.drop { $0 == blank }
         guard rest.popFirst() == quote else { return nil }
         // Up to a quote at a time: of most strings that is all.
@@ -187,7 +195,7 @@ extension FITSCard {
             rest.removeFirst()
         }
         rest = rest.drop { $0 == blank }
-        return (string, rest.first == slash ? text(trimmed(rest.dropFirst())) : "")
+        return (string, rest.first == slash ? trimmed(rest.dropFirst()) : rest.prefix(0))
     }
 
     private static func scalar(_ token: Characters) -> Value? {

@@ -174,7 +174,7 @@ extension FITSStructure {
     /// Checks that cfitsio can but understand those records that tell of the structure as they are understood here: one card each, its keyword in
     /// capitals from the first column on, and an equals sign and a space before the value.
     private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
-        var cards: [String: FITSCard] = [:]
+        var values: [String: FITSCard.Value] = [:]
         func isDigit(_ character: UInt8) -> Bool { (48...57).contains(character) }
         for place in header.cards.indices {
             // Most others begin with other letters.
@@ -186,7 +186,7 @@ extension FITSStructure {
             guard keyword == card.keyword,
                 card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
             else { throw MalformedKeyword(card.keyword, "\(keyword) and its value in their columns") }
-            if let former = cards.updateValue(card, forKey: keyword), former.value != card.value {
+            if let former = values.updateValue(card.value, forKey: keyword), former != card.value {
                 throw MalformedKeyword(keyword, "the same value wherever it stands")
             }
         }
