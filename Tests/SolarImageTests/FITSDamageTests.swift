@@ -154,6 +154,14 @@ import Testing
         expectFailure(.badData, "makes no sense", "ZNAME2") { _ = try read(small) }
     }
 
+    @Test(arguments: [String(repeating: "n", count: 70), String(repeating: "7", count: 70), String(repeating: "\u{1E}", count: 70)])
+    func refusesNamesOfColumnsWithoutQuotes(_ name: String) throws {
+        var bytes = try Self.bytes("rice-int")
+        let card = try #require(bytes.range(of: Data("TTYPE1  =".utf8)))
+        bytes.replaceSubrange(card.lowerBound..<card.lowerBound + 80, with: Data("TTYPE1  = \(name)".utf8))
+        expectFailure(.badData, "makes no sense", "TTYPE1", "a name in quotes") { _ = try read(bytes) }
+    }
+
     @Test func refusesDescriptorsOutsideTheHeap() throws {
         // The offset, and the length.
         let numbers: [(Int, [UInt8])] = [

@@ -35,7 +35,7 @@ import Testing
 
     @Test func resumingGoesOnWithTheBuffers() throws {
         try withTemporaryFolder { folder in
-            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
             (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
             let (run, whole) = (try TrainingExample.run("run", in: folder), try TrainingExample.run("whole", in: folder))
             var step = 0
@@ -61,7 +61,7 @@ import Testing
     /// Running statistics follow a batch before its loss is known.
     @Test(arguments: [nil, 1]) func aSkippedBatchLeavesTheBuffers(microBatch: Int?) throws {
         try withTemporaryFolder { folder in
-            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
             (configuration.steps, configuration.batchSize, configuration.validateEvery) = (12, 2, 0)
             configuration.microBatch = microBatch
             let (run, task) = (try TrainingExample.run("run", in: folder), NormalizedTask())

@@ -30,7 +30,7 @@ import Testing
     @Test func aResumedRunStartsAnotherFile() throws {
         try withTemporaryFolder { folder in
             let run = try TrainingExample.run("run", in: folder)
-            var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+            var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
             (configuration.steps, configuration.saveEvery, configuration.validateEvery, configuration.select) = (60, 30, 20, ["loss"])
             configuration.maxSkipped = 1
             let task = ScriptedTask(validations: [3, 2])

@@ -39,7 +39,7 @@ import Testing
 
     /// As two optimisers beside each other: rate, clip, decay and the steps that the moments' corrections count.
     @Test func eachGroupLearnsAsIfAlone() throws {
-        var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
         configuration.betas = [0.5, 0.9]
         let (task, alone) = (Pair(), Pair())
         let together = Optimizers(task, configuration)

@@ -54,7 +54,7 @@ enum TrainingExample {
     /// The preset `tiny`, cut down so far that every convolution's gradient is summed in one piece: their bits then do not depend on the number of
     /// threads, which other tests change meanwhile.
     static func configuration(_ model: ModelKind) throws -> TrainingConfiguration {
-        var configuration = try TrainingConfiguration(model: model, preset: .tiny)
+        var configuration = TrainingConfiguration(model: model, preset: .tiny)
         configuration.cropSize = 32
         configuration.batchSize = model == .vqgan ? 1 : 2
         configuration.latentCrops = 4

@@ -7,7 +7,7 @@ import Testing
 /// The loop around any task: how it ends, what it writes.
 @Suite struct TrainingLoopTests {
     private func configuration(_ change: (inout TrainingConfiguration) -> Void = { _ in }) throws -> TrainingConfiguration {
-        var configuration = try TrainingConfiguration(model: .vqgan, preset: .tiny)
+        var configuration = TrainingConfiguration(model: .vqgan, preset: .tiny)
         (configuration.steps, configuration.saveEvery, configuration.validateEvery, configuration.learningRate) = (30, 5, 0, 0.1)
         configuration.select = ["loss"]
         change(&configuration)

@@ -186,6 +186,10 @@ extension FITSStructure {
             guard keyword == card.keyword,
                 card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
             else { throw MalformedKeyword(card.keyword, "\(keyword) and its value in their columns") }
+            // A name without quotes may have 70 characters, for which and whose end cfitsio 4.2.0 has 70 bytes.
+            if stem == "TTYPE" {
+                guard case .string(let name) = card.value, name.utf8.count <= 68 else { throw MalformedKeyword(keyword, "a name in quotes") }
+            }
             if let former = values.updateValue(card.value, forKey: keyword), former != card.value {
                 throw MalformedKeyword(keyword, "the same value wherever it stands")
             }
