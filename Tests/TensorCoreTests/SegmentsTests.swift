@@ -32,8 +32,8 @@ import Testing
                 most = max(most, taken.reduce(0) { $0 + $1.part.size })
             }
         }
-        // Segments are of 64 MiB at least; little more than was ever in use.
-        #expect(segments.bytes <= most + most / 3 + (64 << 20))
+        // Segments are of 128 MiB at least; little more than was ever in use.
+        #expect(segments.bytes <= most + most / 3 + (128 << 20))
         for (part, _) in taken { segments.give(part) }
         segments.releaseUnused()
         #expect(segments.bytes == 0, "free neighbours become one again, and whole segments go")
@@ -41,10 +41,10 @@ import Testing
 
     @Test func unusedSegmentsGoBeforeOthersCome() throws {
         var segments = Segments()
-        let (first, second) = (try take(100 << 20, from: &segments), try take(100 << 20, from: &segments))
+        let (first, second) = (try take(200 << 20, from: &segments), try take(200 << 20, from: &segments))
         segments.give(first)
-        let third = try take(150 << 20, from: &segments, limit: 256 << 20)
-        #expect(segments.bytes == 250 << 20)
+        let third = try take(300 << 20, from: &segments, limit: 512 << 20)
+        #expect(segments.bytes == 500 << 20)
         segments.give(second)
         segments.give(third)
         segments.releaseUnused()
@@ -58,7 +58,7 @@ import Testing
         segments.give(part)
         let again = try take(10 << 20, from: &segments)
         #expect(again.start == part.start, "the smallest part that holds it")
-        #expect(segments.bytes == 64 << 20)
+        #expect(segments.bytes == 128 << 20)
         for part in [again, beside] { segments.give(part) }
         segments.releaseUnused()
     }

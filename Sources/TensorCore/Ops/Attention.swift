@@ -95,49 +95,56 @@ private struct AttentionPass {
         return (result, logSums)
     }
 
-    /// Tasks that a head's blocks of queries are shared among where there are few heads.
+    /// Tasks that a head's blocks of keys are shared among where there are few heads.
     private var shares: Int { max(1, min(blocks, 16 / (batch * heads))) }
 
-    /// Every task walks its blocks of queries in order and adds to the gradients of all keys and values: to its own copy of them, since others do too.
+    /// Every task adds to the gradients of its own keys and values for all queries, in order, and to those of the queries: of the first share in the result, of others in a
+    /// copy of their own.
     func backward(_ gradient: Tensor, result: Tensor, logSums: Tensor) -> Tensor {
         let shares = shares
-        let targets = (0..<shares).map { _ in Tensor(zeros: x.shape) }
+        let total = Tensor(zeros: x.shape)
+        let others = (1..<shares).map { _ in Tensor(zeros: [batch, tokens, channels]) }
         let (keys, keysTransposed, valuesTransposed) = (operands(1), operands(1, isTransposed: true), operands(2, isTransposed: true))
         Parallel.forEach(batch * heads * shares) { task in
             let (pair, share) = (task / shares, task % shares)
             let (image, head) = (pair / heads, pair % heads)
-            let target = targets[share]
             let scratch = Storage(count: 2 * block * block + block)
             let scores = Matrix(pointer: scratch.pointer, stride: block)
             let slopes = Matrix(pointer: scratch.pointer + block * block, stride: block)
             let delta = scratch.pointer + 2 * block * block
-            for start in stride(from: blocks * share / shares * block, to: min(tokens, blocks * (share + 1) / shares * block), by: block) {
+            for start in stride(from: 0, to: tokens, by: block) {
                 let rows = min(block, tokens - start)
                 let queries = part(0, of: x, image: image, head: head, token: start)
                 let outer = output(gradient, image: image, head: head, token: start)
                 let value = output(result, image: image, head: head, token: start)
+                let target =
+                    share == 0
+                    ? part(0, of: total, image: image, head: head, token: start) : output(others[share - 1], image: image, head: head, token: start)
                 let queryOperand = PackedMatrix(queries, rows: rows, columns: width, mayBeNarrow: false)
                 let outerOperand = PackedMatrix(outer, rows: rows, columns: width, mayBeNarrow: false)
                 for row in 0..<rows { delta[row] = Float(vector_dot(width, outer.pointer + row * channels, value.pointer + row * channels)) }
-                for other in 0..<blocks {
+                for other in blocks * share / shares..<blocks * (share + 1) / shares {
                     let (index, token) = (pair * blocks + other, other * block)
                     let count = keysTransposed[index].columns
                     keysTransposed[index].product(queries, into: scores, m: rows)
                     vector_softmax_from_log_sum(rows, count, block, scale, logSums.pointer + pair * tokens + start, scores.pointer)
                     outerOperand.product(
-                        transposed(scores), into: part(2, of: target, image: image, head: head, token: token), m: count, accumulates: true)
+                        transposed(scores), into: part(2, of: total, image: image, head: head, token: token), m: count, accumulates: true)
                     valuesTransposed[index].product(outer, into: slopes, m: rows)
                     vector_softmax_gradient(rows, count, block, scale, scores.pointer, delta, slopes.pointer)
-                    keys[index].product(slopes, into: part(0, of: target, image: image, head: head, token: start), m: rows, accumulates: true)
+                    keys[index].product(slopes, into: target, m: rows, accumulates: true)
                     queryOperand.product(
-                        transposed(slopes), into: part(1, of: target, image: image, head: head, token: token), m: count, accumulates: true)
+                        transposed(slopes), into: part(1, of: total, image: image, head: head, token: token), m: count, accumulates: true)
                 }
             }
             withExtendedLifetime(scratch) {}
         }
-        withExtendedLifetime((x, gradient, result, logSums)) {}
-        var total = targets[0]
-        for other in targets.dropFirst() { total.accumulate(other) }
+        Parallel.forEachBlock(of: batch * tokens, size: block) { rows in
+            for row in rows {
+                for other in others { vector_accumulate(channels, other.pointer + row * channels, 1, total.pointer + row * 3 * channels) }
+            }
+        }
+        withExtendedLifetime((x, gradient, result, logSums, others)) {}
         return total
     }
 }

@@ -28,7 +28,7 @@ package struct Segments {
     /// In all segments.
     package private(set) var bytes = 0
 
-    private static let leastSize = 1 << 26
+    private static let leastSize = 1 << 27
     private static let hugePage = 1 << 21
     /// Less stays with the block that it is left of.
     private static let smallestRest = 1 << 12
@@ -43,8 +43,9 @@ package struct Segments {
     }
 
     private mutating func cut(_ wanted: Int) -> Part? {
+        // Among equals the last: addresses are given out downwards, so that it lies in the oldest segment, of which most was in use before.
         var best: Int?
-        for index in free.indices where free[index].size >= wanted && best.map({ free[index].size < free[$0].size }) ?? true { best = index }
+        for index in free.indices where free[index].size >= wanted && best.map({ free[index].size <= free[$0].size }) ?? true { best = index }
         guard let best else { return nil }
         let part = free[best]
         guard part.size - wanted >= Self.smallestRest else { return free.remove(at: best) }
