@@ -113,7 +113,7 @@ public struct TrainingSettings: Sendable, Codable, Equatable {
         betas = isPaper && isAutoencoder ? [0.5, 0.9] : [0.9, 0.999]
         emaDecay = isPaper ? 0.995 : isSmall ? 0.998 : 0.9
         validateEvery = preset == .tiny ? 50 : 500
-        validation = preset == .tiny ? ValidationSettings(crops: 2, samples: 2, steps: 2) : ValidationSettings(crops: 4, samples: 2, steps: 8)
+        validation = preset == .tiny ? ValidationSettings(crops: 2, samples: 2, steps: 2) : ValidationSettings(crops: 8, samples: 2, steps: 20)
         select = ValidationScore.usual(for: model)
         saveEvery = preset == .tiny ? 10 : 500
         keepLast = 0

@@ -4,7 +4,7 @@ package struct ValidationSettings: Sendable, Codable, Equatable {
     package var crops: Int
     /// Of each crop, by systems that diffuse.
     package var samples: Int
-    /// Denoising steps a sample.
+    /// Denoising steps a sample. With fewer than `sr infer` takes, samples of a model that learned more may lack more power at fine scales.
     package var steps: Int
 
     func check(_ check: Check) throws {
