@@ -12,9 +12,10 @@ private let temporaryFiles = Atomic<Int>(0)
 public func writeAtomically(to url: URL, _ body: (_ temporary: URL) throws -> Void) throws {
     let folder = url.deletingLastPathComponent()
     let number = temporaryFiles.wrappingAdd(1, ordering: .relaxed).newValue
-    // Not the file's own name, which may be as long as names can be; the last part tells machines apart that share a folder.
+    // Not the file's own name, which may be as long as names can be; the last parts tell machines apart that share a folder.
     let temporary = folder.appendingPathComponent(
-        ".partial-\(ProcessInfo.processInfo.processIdentifier)-\(number)-\(String(UInt32.random(in: 0...UInt32.max), radix: 16))")
+        ".partial-\(ProcessInfo.processInfo.processIdentifier)-\(number)-\(String(UInt32.random(in: 0...UInt32.max), radix: 16))"
+            + (hostName().map { "-\($0)" } ?? ""))
     guard access(folder.path, W_OK) == 0 else { throw cannotWrite(url, errno) }
     do {
         try body(temporary)
@@ -37,11 +38,12 @@ public func writeAtomically(_ data: Data, to url: URL) throws {
 /// Writes `text` as UTF-8 in the manner of ``writeAtomically(to:_:)``.
 public func writeAtomically(_ text: String, to url: URL) throws { try writeAtomically(Data(text.utf8), to: url) }
 
-/// Creates a folder and those above it; a folder that exists already is fine.
+/// Creates a folder and those above it; one that exists already is rid of what killed processes left there.
 /// - Throws: `Failure` (`.cannotWrite`).
 public func createFolder(_ url: URL) throws {
     do {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        removeLeftovers(in: url)
     } catch {
         throw Failure(.cannotWrite, "the folder cannot be created", at: url.path, found: error.localizedDescription)
     }

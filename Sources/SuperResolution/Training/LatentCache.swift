@@ -23,7 +23,6 @@ package final class LatentCache: Sendable {
     /// - Throws: `Failure` (`.cannotWrite`) if the folder cannot be made.
     package init(folder: URL, limit: MemorySize, logger: Logger) throws {
         try createFolder(folder)
-        removeLeftovers(in: folder)
         (self.folder, self.limit, self.logger) = (folder, limit, logger)
         bytes = Mutex(0)
         shrink(addedBytes: 0)

@@ -56,10 +56,10 @@ extension RunFolder {
         return progress.isOver(patience: patience) ? progress.step : nil
     }
 
-    /// Removes what processes that no longer live left of files they were writing.
+    /// Removes what processes that no longer live left of files they were writing, on whatever computer: the folder belongs to this run alone.
     package func removeLeftovers() {
         for run in [self, regression] {
-            for folder in [run.url, run.checkpoints, run.samples] { Groundwork.removeLeftovers(in: folder) }
+            for folder in [run.url, run.checkpoints, run.samples] { Groundwork.removeLeftovers(in: folder, ofOtherComputers: true) }
         }
     }
 }
