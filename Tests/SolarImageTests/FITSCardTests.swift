@@ -85,4 +85,12 @@ import Testing
         #expect(FITSCard("NONE", .real(.nan)).value == .undefined)
         #expect(FITSCard("A", .integer(1), comment: String(repeating: "z", count: 100)).records[0].count == 80)
     }
+
+    /// Written in its proper form it takes two records.
+    @Test func aLongWordWithoutQuotesKeepsItsRest() {
+        let word = String(repeating: "x", count: 69) + "&"
+        let cards = FITSCard.cards(from: ["NOTE    = " + word])
+        #expect(cards.map(\.value) == [.string(word)])
+        #expect(FITSCard.cards(from: cards.flatMap(\.records)) == cards)
+    }
 }

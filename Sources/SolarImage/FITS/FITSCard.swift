@@ -99,7 +99,8 @@ extension FITSCard {
                     text += rest.text
                     next += 1
                 }
-                card = FITSCard(keyword: card.keyword, value: .string(text), record: card.record, continuation: Array(records[first..<next]))
+                card = FITSCard(
+                    keyword: card.keyword, value: .string(text), record: card.record, continuation: card.continuation + records[first..<next])
             }
             cards.append(card)
         }
