@@ -2,8 +2,8 @@ import Foundation
 import Groundwork
 import Synchronization
 
-/// The memory of tensors. Large blocks are cut out of ``Segments`` that the process keeps, since the system zeroes every page that it gives anew, which took a sixth of a
-/// training step of the paper's U-Net.
+/// The memory of tensors. Large blocks are cut out of ``Segments`` that the process keeps, since the system zeroes every page that it gives anew, which took a seventh of the
+/// processor's time in training steps of the paper's U-Net.
 package enum StoragePool {
     private struct State {
         var segments = Segments()
