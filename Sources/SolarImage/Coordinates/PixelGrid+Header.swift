@@ -68,9 +68,10 @@ struct GridKeywords {
 
     /// Refuses keywords in small letters: to FITS they are none, so that some programs read them and others do not.
     func checkLetters() throws {
-        for card in header.cards where card.keyword.utf8.contains(where: { (97...122).contains($0) }) && Self.all.contains(card.keyword.uppercased())
-        {
-            throw failure("a keyword stands in small letters", card.keyword, expected: card.keyword.uppercased(), found: card.keyword)
+        for place in header.cards.indices where header.cards[place].hasSmallLetters {
+            let keyword = header.cards[place].keyword
+            guard Self.all.contains(keyword.uppercased()) else { continue }
+            throw failure("a keyword stands in small letters", keyword, expected: keyword.uppercased(), found: keyword)
         }
     }
 

@@ -18,10 +18,11 @@ public struct FITSCard: Sendable, Equatable {
 
     /// Upper case, such as `CRPIX1`; empty for a blank record.
     public let keyword: String
-    public let value: Value
-    /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued.
-    public var records: [String] { [record] + continuation }
-    private let record: String
+    /// That of a card made here, or of a string that goes on in other records. Else it stands in the record alone and is taken from there where it is asked
+    /// for: of most cards that are read it never is.
+    private let given: Value?
+    /// As it was read, a part of the header's text, or as a card made here is written; of a string that goes on in other records the first.
+    let record: Substring
     private let continuation: [String]
     /// ``key(_:)`` of the keyword.
     let key: UInt64
@@ -31,27 +32,30 @@ public struct FITSCard: Sendable, Equatable {
     public init(_ keyword: String, _ value: Value, comment: String = "") {
         precondition((1...8).contains(keyword.utf8.count) && FITSCard.isStandard(keyword), "\(keyword) is not a FITS keyword")
         self.keyword = keyword
-        if case .real(let number) = value, !number.isFinite { self.value = .undefined } else { self.value = value }
+        let value: Value = if case .real(let number) = value, !number.isFinite { .undefined } else { value }
+        given = value
         key = FITSCard.key(keyword)
-        let records = FITSCard.format(keyword, self.value, comment)
-        (record, continuation) = (records[0], Array(records.dropFirst()))
+        let records = FITSCard.format(keyword, value, comment)
+        (record, continuation) = (Substring(records[0]), Array(records.dropFirst()))
     }
 
     /// A line of commentary: `keyword` is `COMMENT`, `HISTORY` or empty, `text` at most 72 characters (the rest is lost).
     package init(commentary keyword: String, text: String) {
         self.keyword = keyword
-        value = .undefined
+        given = .undefined
         key = FITSCard.key(keyword)
-        (record, continuation) = (String((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80)), [])
+        (record, continuation) = ((FITSCard.padded(keyword, to: 8) + FITSCard.ascii(text)).prefix(80), [])
     }
 
-    private init(keyword: String, value: Value, record: String, continuation: [String] = []) {
+    private init(keyword: String, given: Value? = nil, record: Substring, continuation: [String] = []) {
         self.keyword = keyword
-        self.value = value
+        self.given = given
         self.record = record
         self.continuation = continuation
         key = FITSCard.key(keyword)
     }
+
+    public static func == (a: FITSCard, b: FITSCard) -> Bool { a.keyword == b.keyword && a.value == b.value && a.records == b.records }
 
     /// Whether it has a place for a value and none there; commentary has no such place.
     package var isWithoutValue: Bool { value == .undefined && record.dropFirst(8).hasPrefix("= ") }
@@ -71,6 +75,15 @@ public struct FITSCard: Sendable, Equatable {
     /// Whether its keyword is another's beginning, or has one: ``key`` alone does not tell it.
     var isLong: Bool { key >> 63 != 0 }
 
+    /// Whether it has no place for a value, so that many cards of its keyword may stand.
+    var isCommentary: Bool {
+        if keyword.isEmpty || keyword == "COMMENT" || keyword == "HISTORY" { return true }
+        return record.utf8.dropFirst(8).first != UInt8(ascii: "=") && !keyword.hasPrefix("HIERARCH")
+    }
+
+    /// Whether one of the first eight characters of its keyword is a small letter.
+    var hasSmallLetters: Bool { key & key >> 1 & 0x2020_2020_2020_2020 != 0 }
+
     /// Whether all characters may stand in a keyword.
     package static func isStandard(_ keyword: String) -> Bool {
         keyword.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 }
@@ -85,38 +98,80 @@ extension FITSCard {
     /// Nothing is refused: a value that follows no rule (an unquoted word, as old headers have it) becomes a string, a record without a value
     /// commentary.
     package static func cards(from records: [String]) -> [FITSCard] {
-        let records = records.map(ascii)
-        var cards: [FITSCard] = []
-        cards.reserveCapacity(records.count)
+        joined(
+            records.map { record in
+                var record = ascii(record)
+                return FITSCard(keyword: record.withUTF8 { keyword($0[...]) }, record: Substring(record))
+            })
+    }
+
+    /// The same of a header's text, 80 columns to a record. What is no printable ASCII becomes a question mark.
+    static func cards(inText columns: [UInt8]) -> [FITSCard] {
+        let isClean = columns.allSatisfy { (0x20...0x7E).contains($0) }
+        let columns = isClean ? columns : columns.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
+        let text = String(decoding: columns, as: UTF8.self)
+        return columns.withUnsafeBufferPointer { columns in
+            joined(
+                stride(from: 0, to: columns.count, by: 80).map { first in
+                    var record = columns[first..<min(first + 80, columns.count)]
+                    while record.last == blank { record.removeLast() }
+                    let start = text.utf8.index(text.startIndex, offsetBy: first), end = text.utf8.index(text.startIndex, offsetBy: record.endIndex)
+                    return FITSCard(keyword: keyword(record), record: text[start..<end])
+                })
+        }
+    }
+
+    /// The cards with those of `CONTINUE` joined to the string that they go on with.
+    private static func joined(_ cards: [FITSCard]) -> [FITSCard] {
+        let key = key("CONTINUE")
+        guard cards.indices.contains(where: { cards[$0].key == key }) else { return cards }
+        var result: [FITSCard] = []
         var next = 0
-        while next < records.count {
-            var card = card(from: records[next])
+        while next < cards.count {
+            var card = cards[next]
             next += 1
-            if case .string(var text) = card.value, text.utf8.last == ampersand {
+            if next < cards.count, cards[next].key == key, case .string(var text) = card.value {
                 let first = next
-                while text.utf8.last == ampersand, next < records.count, let rest = continued(records[next]) {
+                while text.utf8.last == ampersand, next < cards.count, let rest = continued(cards[next].record) {
                     text.removeLast()
                     text += rest.text
                     next += 1
                 }
-                card = FITSCard(
-                    keyword: card.keyword, value: .string(text), record: card.record, continuation: card.continuation + records[first..<next])
+                if next > first {
+                    card = FITSCard(
+                        keyword: card.keyword, given: .string(text), record: card.record, continuation: cards[first..<next].map { String($0.record) })
+                }
             }
-            cards.append(card)
+            result.append(card)
         }
-        return cards
+        return result
+    }
+
+    /// The value, undefined for commentary.
+    public var value: Value { given ?? withFields { value, _, _ in value } }
+
+    /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued. A value that broke the standard is written in its proper
+    /// form.
+    public var records: [String] {
+        withFields { value, comment, isStandard in isStandard ? [String(record)] : FITSCard.format(keyword, value, FITSCard.text(comment)) } + continuation
     }
 
     /// The comment behind the value, or the text of a `COMMENT`, `HISTORY` or blank card.
     public var comment: String {
-        // Taken from the records where it is asked for: of most cards that are read it never is.
+        let own = withFields { _, comment, _ in FITSCard.text(comment) }
+        return ([own] + continuation.compactMap { FITSCard.continued(Substring($0))?.comment }).filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    private func withFields<Result>(_ body: (_ value: Value, _ comment: Characters, _ isStandard: Bool) -> Result) -> Result {
         var record = record
-        let first = record.withUTF8 { FITSCard.text(FITSCard.fields($0[...]).comment) }
-        return ([first] + continuation.compactMap { FITSCard.continued($0)?.comment }).filter { !$0.isEmpty }.joined(separator: " ")
+        return record.withUTF8 { bytes in
+            let (value, comment, isStandard) = FITSCard.fields(bytes[...])
+            return body(value, comment, isStandard)
+        }
     }
 
     /// What a record of `CONTINUE` adds; nil for any other.
-    private static func continued(_ record: String) -> (text: String, comment: String)? {
+    private static func continued(_ record: Substring) -> (text: String, comment: String)? {
         guard record.hasPrefix("CONTINUE") else { return nil }
         var record = record
         return record.withUTF8 { quoted($0.dropFirst(8)).map { ($0.text, text($0.comment)) } }
@@ -140,32 +195,27 @@ extension FITSCard {
         return inner
     }
 
-    private static func card(from record: String) -> FITSCard {
-        var record = record
-        let (keyword, value, mended) = record.withUTF8 { bytes -> (String, Value, [String]?) in
-            let (keyword, value, comment, isStandard) = fields(bytes[...])
-            return (keyword, value, isStandard ? nil : format(keyword, value, text(comment)))
-        }
-        return FITSCard(keyword: keyword, value: value, record: mended?.first ?? record, continuation: mended.map { Array($0.dropFirst()) } ?? [])
+    /// The first eight columns, or all before the equals sign of the convention HIERARCH.
+    private static func keyword(_ record: Characters) -> String {
+        let name = text(trimmed(record.prefix(8)))
+        guard name == "HIERARCH", record.dropFirst(8).first != equals, let place = record.firstIndex(of: equals) else { return name }
+        return text(trimmed(record[..<place]))
     }
 
     /// What stands in the columns of a record, and whether its value stands there as the standard wants it: not so a word without quotes or a small `e` in a
     /// number, which are written again in their proper form.
-    private static func fields(_ record: Characters) -> (keyword: String, value: Value, comment: Characters, isStandard: Bool) {
-        let name = text(trimmed(record.prefix(8))), rest = record.dropFirst(8)
-        if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty {
-            let (value, comment, isStandard) = parse(rest.dropFirst())
-            return (name, value, comment, isStandard)
-        }
-        if name == "HIERARCH", let place = record.firstIndex(of: equals) {
+    private static func fields(_ record: Characters) -> (value: Value, comment: Characters, isStandard: Bool) {
+        let name = keyword(record), rest = record.dropFirst(8)
+        if rest.first == equals, name != "COMMENT", name != "HISTORY", !name.isEmpty { return parse(rest.dropFirst()) }
+        if name.hasPrefix("HIERARCH"), let place = record.firstIndex(of: equals) {
             let (value, comment, _) = parse(record[(place + 1)...])
-            return (text(trimmed(record[..<place])), value, comment, true)
+            return (value, comment, true)
         }
-        return (name, .undefined, rest, true)
+        return (.undefined, rest, true)
     }
 
     /// The value and the comment in the columns after `=`; see ``fields(_:)``.
-    private static func parse(_ field: Characters) -> (Value, comment: Characters, isStandard: Bool) {
+    private static func parse(_ field: Characters) -> (value: Value, comment: Characters, isStandard: Bool) {
         if let (text, comment) = quoted(field) { return (.string(text), comment, true) }
         let whole = trimmed(field)
         // A slash ends the value where what precedes it is one, or where a space precedes the slash; "Mx/cm^2" without quotes stays whole.

@@ -12,7 +12,7 @@ extension FITSHeader {
         var keys = Set<UInt64>(minimumCapacity: cards.count)
         // Most headers have none.
         let mayRepeat = cards.indices.contains { place in
-            !cards[place].isCommentary && (cards[place].isLong || !keys.insert(cards[place].key).inserted)
+            (cards[place].isLong || !keys.insert(cards[place].key).inserted) && !cards[place].isCommentary
         }
         guard mayRepeat else { return self }
         var first: [String: FITSCard] = [:]
@@ -42,14 +42,6 @@ extension FITSHeader {
         "DSUN_OBS", "OBS_DIST", "RSUN_REF", "RSUN_OBS", "OBS_R0", "R_SUN", "CRLN_OBS", "CRLT_OBS", "HGLN_OBS", "HGLT_OBS", "OBS_L0", "OBS_B0",
         "SOLAR_P0", "SOLAR_P", "IM_SCALE",
     ]
-}
-
-extension FITSCard {
-    /// Whether it has no place for a value, so that many cards of its keyword may stand.
-    var isCommentary: Bool {
-        guard case .undefined = value, let record = records.first else { return value == .undefined }
-        return !record.hasPrefix("HIERARCH") && record.utf8.dropFirst(8).first != UInt8(ascii: "=")
-    }
 }
 
 extension FITSCard.Value {

@@ -97,32 +97,28 @@ extension FITSStructure {
 
     /// The header that begins at `start`.
     private static func header(in bytes: FITSBytes, at start: Int) -> Beginning {
-        var records: [String] = []
+        var text: [UInt8] = []
+        text.reserveCapacity(12 * block)
         var position = start
-        return withUnsafeTemporaryAllocation(byteCount: block, alignment: 8) { buffer in
-            guard let place = buffer.baseAddress else { return .none }
+        while text.count / 80 <= mostRecords {
+            let first = text.count
             // What the file's last block lacks is blank.
-            while records.count <= mostRecords {
-                buffer.initializeMemory(as: UInt8.self, repeating: 0x20)
-                guard bytes.read(block, at: position, into: place) > 0 else { break }
-                position += block
-                for column in stride(from: 0, to: block, by: 80) {
-                    var last = column + 80
-                    while last > column, buffer[last - 1] == 0x20 { last -= 1 }
-                    let record = String(decoding: buffer[column..<last], as: UTF8.self)
-                    if records.isEmpty, !record.hasPrefix("SIMPLE  =") && !record.hasPrefix("XTENSION=") {
-                        return buffer.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
-                    }
-                    if buffer[column] == UInt8(ascii: "E"), record == "END" || record.hasPrefix("END     ") {
-                        // Blank records before the end make room for more.
-                        records.removeLast(records.reversed().prefix { $0.isEmpty }.count)
-                        return .header(FITSHeader(FITSCard.cards(from: records)), dataStart: position)
-                    }
-                    records.append(record)
-                }
+            text.append(contentsOf: repeatElement(0x20, count: block))
+            let count = text.withUnsafeMutableBytes { text in text.baseAddress.map { bytes.read(block, at: position, into: $0 + first) } ?? 0 }
+            guard count > 0 else { return first == 0 ? .none : .endless(first / 80) }
+            position += block
+            if first == 0, !text.starts(with: "SIMPLE  =".utf8), !text.starts(with: "XTENSION=".utf8) {
+                return text.allSatisfy { $0 == 0 || $0 == 0x20 } ? .none : .other
             }
-            return .endless(records.count)
+            for column in stride(from: first, to: text.count, by: 80) where text[column] == UInt8(ascii: "E") {
+                guard text[column..<column + 8].elementsEqual("END     ".utf8) else { continue }
+                // Blank records before the end make room for more.
+                text.removeLast(text.count - column)
+                while text.last == 0x20 { text.removeLast() }
+                return .header(FITSHeader(FITSCard.cards(inText: text)), dataStart: position)
+            }
         }
+        return .endless(text.count / 80)
     }
 
     /// More make no header; without a limit a huge file of anything would be read to its end.
@@ -172,33 +168,52 @@ extension FITSStructure {
     }
 
     /// Checks that cfitsio can but understand those records that tell of the structure as they are understood here: one card each, its keyword in
-    /// capitals from the first column on, and an equals sign and a space before the value.
+    /// capitals from the first column on, an equals sign and a space before the value, and the value of a length that it has room for.
     private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
-        var values: [String: FITSCard.Value] = [:]
-        func isDigit(_ character: UInt8) -> Bool { (48...57).contains(character) }
+        var keys = Set<UInt64>()
         for place in header.cards.indices {
-            // Most others begin with other letters.
-            guard let initial = header.cards[place].keyword.utf8.first, initials.contains(initial & 0xDF) else { continue }
-            let card = header.cards[place], name = card.keyword.utf8.contains { $0 > 0x5A } ? card.keyword.uppercased() : card.keyword,
-                keyword = card.isLong && name.hasPrefix("HIERARCH ") ? String(name.dropFirst(9)) : name
-            let stem = keyword.utf8.last.map(isDigit) == true ? String(keyword.utf8.prefix { !isDigit($0) }) ?? keyword : keyword
-            guard structural.contains(stem) else { continue }
-            guard keyword == card.keyword,
-                card.records.first?.hasPrefix(keyword + String(repeating: " ", count: max(0, 8 - keyword.utf8.count)) + "= ") == true
-            else { throw MalformedKeyword(card.keyword, "\(keyword) and its value in their columns") }
-            // A name without quotes may have 70 characters, for which and whose end cfitsio 4.2.0 has 70 bytes.
-            if stem == "TTYPE" {
-                guard case .string(let name) = card.value, name.utf8.count <= 68 else { throw MalformedKeyword(keyword, "a name in quotes") }
+            let stem = stem(of: header.cards[place].key)
+            guard structural.contains(stem) || header.cards[place].isLong else { continue }
+            let card = header.cards[place], keyword = card.keyword
+            if card.isLong {
+                guard keyword.hasPrefix("HIERARCH "), structural.contains(self.stem(of: FITSCard.key(String(keyword.dropFirst(9))))) else { continue }
             }
-            if let former = values.updateValue(card.value, forKey: keyword), former != card.value {
+            let record = card.record
+            guard !card.isLong, !card.hasSmallLetters, record.hasPrefix(keyword), record.utf8.dropFirst(8).starts(with: "= ".utf8) else {
+                throw MalformedKeyword(keyword, "\(keyword.uppercased()) and its value in their columns")
+            }
+            if stem == columnName {
+                // A name without quotes may have 70 characters, for which and whose end cfitsio 4.2.0 has 70 bytes.
+                guard case .string(let name) = card.value, name.utf8.count <= 68 else { throw MalformedKeyword(keyword, "a name in quotes") }
+            } else if blankValues.contains(stem) {
+                // What it cannot take for a whole number cfitsio 4.2.0 puts into a message with some 25 bytes left.
+                let written = record.utf8.dropFirst(10).drop { $0 == 0x20 }.prefix { $0 != 0x20 && $0 != UInt8(ascii: "/") }
+                let length = if case .string(let text) = card.value { text.utf8.count } else { written.count }
+                guard length <= 22 else { throw MalformedKeyword(keyword, "a whole number") }
+            }
+            if !keys.insert(card.key).inserted, header.card(keyword)?.value != card.value {
                 throw MalformedKeyword(keyword, "the same value wherever it stands")
             }
         }
     }
 
-    private static let structural: Set<String> = [
-        "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "ZIMAGE", "ZCMPTYPE",
-        "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER",
-    ]
-    private static let initials = Array(Set(structural.compactMap(\.utf8.first) + [UInt8(ascii: "H")]))
+    /// ``FITSCard/key`` of a keyword in capitals and without digits at its end.
+    private static func stem(of key: UInt64) -> UInt64 {
+        var (stem, isNumber): (UInt64, Bool) = (0, true)
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            let character = key >> shift & 0xFF
+            if isNumber, character == 0 || (48...57).contains(character) { continue }
+            isNumber = false
+            stem |= ((97...122).contains(character) ? character - 32 : character) << shift
+        }
+        return stem
+    }
+
+    private static let columnName = FITSCard.key("TTYPE")
+    private static let blankValues = Set(["BLANK", "ZBLANK", "TNULL"].map(FITSCard.key))
+    private static let structural = Set(
+        [
+            "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "TNULL", "ZIMAGE",
+            "ZCMPTYPE", "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER", "BLANK", "ZBLANK",
+        ].map(FITSCard.key))
 }
