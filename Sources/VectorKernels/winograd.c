@@ -26,58 +26,54 @@ INLINE void store_lane(const lane *source, size_t width, float *target) {
 #define SIDE(M) ((M) + 2)
 enum { most = 36 };
 
-// Bᵀ of SIDE(m) values, `step` lanes apart.
+// Bᵀ of SIDE(m) values, to as many `step` lanes apart.
 INLINE void input_pass(size_t m, const lane *d, lane *v, size_t step) {
-    lane d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
     if (m == 2) {
-        v[0] = d0 - d2;
-        v[step] = d1 + d2;
-        v[2 * step] = d2 - d1;
-        v[3 * step] = d1 - d3;
+        v[0] = d[0] - d[2];
+        v[step] = d[1] + d[2];
+        v[2 * step] = d[2] - d[1];
+        v[3 * step] = d[1] - d[3];
         return;
     }
-    lane d4 = d[4 * step], d5 = d[5 * step];
-    lane a = d4 - 4 * d2, b = d3 - 4 * d1, c = d4 - d2, e = 2 * (d3 - d1);
-    v[0] = 4 * d0 - 5 * d2 + d4;
+    lane a = d[4] - 4 * d[2], b = d[3] - 4 * d[1], c = d[4] - d[2], e = 2 * (d[3] - d[1]);
+    v[0] = 4 * d[0] - 5 * d[2] + d[4];
     v[step] = a + b;
     v[2 * step] = a - b;
     v[3 * step] = c + e;
     v[4 * step] = c - e;
-    v[5 * step] = 4 * d1 - 5 * d3 + d5;
+    v[5 * step] = 4 * d[1] - 5 * d[3] + d[5];
 }
 
-// Aᵀ: SIDE(m) values `step` lanes apart to m `target_step` apart.
-INLINE void output_pass(size_t m, const lane *p, size_t step, lane *y, size_t target_step) {
-    lane s = p[step] + p[2 * step], d = p[step] - p[2 * step];
+// Aᵀ: SIDE(m) values to m `step` lanes apart.
+INLINE void output_pass(size_t m, const lane *p, lane *y, size_t step) {
+    lane s = p[1] + p[2], d = p[1] - p[2];
     if (m == 2) {
         y[0] = p[0] + s;
-        y[target_step] = d - p[3 * step];
+        y[step] = d - p[3];
         return;
     }
-    lane t = p[3 * step] + p[4 * step], e = p[3 * step] - p[4 * step];
+    lane t = p[3] + p[4], e = p[3] - p[4];
     y[0] = p[0] + s + t;
-    y[target_step] = d + 2 * e;
-    y[2 * target_step] = s + 4 * t;
-    y[3 * target_step] = d + 8 * e + p[5 * step];
+    y[step] = d + 2 * e;
+    y[2 * step] = s + 4 * t;
+    y[3 * step] = d + 8 * e + p[5];
 }
 
-// A: m values to SIDE(m), the transpose of the above.
-INLINE void gradient_pass(size_t m, const lane *y, size_t step, lane *p, size_t target_step) {
-    lane y0 = y[0], y1 = y[step];
-    p[0] = y0;
+// A: m values to SIDE(m) `step` lanes apart, the transpose of the above.
+INLINE void gradient_pass(size_t m, const lane *y, lane *p, size_t step) {
+    p[0] = y[0];
     if (m == 2) {
-        p[target_step] = y0 + y1;
-        p[2 * target_step] = y0 - y1;
-        p[3 * target_step] = -y1;
+        p[step] = y[0] + y[1];
+        p[2 * step] = y[0] - y[1];
+        p[3 * step] = -y[1];
         return;
     }
-    lane y2 = y[2 * step], y3 = y[3 * step];
-    lane even = y0 + y2, odd = y1 + y3, far_even = y0 + 4 * y2, far_odd = 2 * y1 + 8 * y3;
-    p[target_step] = even + odd;
-    p[2 * target_step] = even - odd;
-    p[3 * target_step] = far_even + far_odd;
-    p[4 * target_step] = far_even - far_odd;
-    p[5 * target_step] = y3;
+    lane even = y[0] + y[2], odd = y[1] + y[3], far_even = y[0] + 4 * y[2], far_odd = 2 * y[1] + 8 * y[3];
+    p[step] = even + odd;
+    p[2 * step] = even - odd;
+    p[3 * step] = far_even + far_odd;
+    p[4 * step] = far_even - far_odd;
+    p[5 * step] = y[3];
 }
 
 // G of three values `step` lanes apart to SIDE(m) `target_step` apart.
@@ -116,13 +112,28 @@ INLINE void weight_gradient_pass(size_t m, const lane *p, size_t step, lane *w, 
     w[2 * target_step] = p[5 * step] - s * (1.0f / 6) + t * (1.0f / 6);
 }
 
-// A window of `size` × `size` pixels from (y, x) on, zero beyond the image, `width` channels from `channel` on.
-INLINE void load(const float *image, ptrdiff_t height, ptrdiff_t columns, size_t channels, ptrdiff_t y, ptrdiff_t x, ptrdiff_t size, size_t channel, size_t width, lane *d) {
+// Pixels of which a pass takes a column at a time: where the first is, and how far it is to the one below and the one beside it.
+struct window {
+    const float *first;
+    size_t below, beside;
+};
+
+// A window of `size` × `size` pixels from (y, x) on, zero beyond the image, `width` channels from `channel` on: where it stands if it can be read there, else
+// copied to `room`.
+INLINE struct window window_at(const float *image, ptrdiff_t height, ptrdiff_t columns, size_t channels, ptrdiff_t y, ptrdiff_t x, ptrdiff_t size, size_t channel,
+                               size_t width, lane *room) {
+    if (width == lanes && y >= 0 && x >= 0 && y + size <= height && x + size <= columns)
+        return (struct window){image + (size_t)(y * columns + x) * channels + channel, (size_t)columns * channels, channels};
     for (ptrdiff_t i = 0; i < size; i++)
         for (ptrdiff_t j = 0; j < size; j++) {
-            if (y + i < 0 || y + i >= height || x + j < 0 || x + j >= columns) d[i * size + j] = (lane){0};
-            else load_lane(image + ((size_t)(y + i) * (size_t)columns + (size_t)(x + j)) * channels + channel, width, d + i * size + j);
+            if (y + i < 0 || y + i >= height || x + j < 0 || x + j >= columns) room[i * size + j] = (lane){0};
+            else load_lane(image + ((size_t)(y + i) * (size_t)columns + (size_t)(x + j)) * channels + channel, width, room + i * size + j);
         }
+    return (struct window){(const float *)room, (size_t)size * lanes, lanes};
+}
+
+INLINE void load_column(const struct window *w, size_t column, size_t size, lane *d) {
+    for (size_t i = 0; i < size; i++) memcpy(d + i, w->first + i * w->below + column * w->beside, sizeof(lane));
 }
 
 INLINE void store_planes(size_t m, const lane *v, float *planes, size_t plane, size_t width) {
@@ -141,17 +152,23 @@ INLINE struct place place_of(const struct winograd_tiles *t, size_t m, size_t ti
 
 INLINE void input_of(size_t m, const struct winograd_tiles *t, const float *x, size_t first, size_t count, ptrdiff_t padding_top, ptrdiff_t padding_left,
                      size_t plane_tiles, float *planes) {
-    lane d[most], v[most];
+    lane room[most], v[most], side[SIDE(4)];
     for (size_t tile = 0; tile < count; tile++) {
         struct place at = place_of(t, m, first + tile);
         const float *base = x + at.image * t->height * t->width * t->channels;
         for (size_t c = 0; c < t->channels; c += lanes) {
             size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
-            load(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top - padding_top, (ptrdiff_t)at.left - padding_left,
-                 (ptrdiff_t)SIDE(m), c, wide, d);
-            for (size_t j = 0; j < SIDE(m); j++) input_pass(m, d + j, v + j, SIDE(m));
-            for (size_t i = 0; i < SIDE(m); i++) input_pass(m, v + SIDE(m) * i, v + SIDE(m) * i, 1);
-            store_planes(m, v, planes + tile * t->channels + c, plane_tiles * t->channels, wide);
+            struct window window = window_at(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top - padding_top,
+                                             (ptrdiff_t)at.left - padding_left, (ptrdiff_t)SIDE(m), c, wide, room);
+            float *target = planes + tile * t->channels + c;
+            for (size_t j = 0; j < SIDE(m); j++) {
+                load_column(&window, j, SIDE(m), side);
+                input_pass(m, side, v + j, SIDE(m));
+            }
+            for (size_t i = 0; i < SIDE(m); i++) {
+                input_pass(m, v + SIDE(m) * i, side, 1);
+                for (size_t j = 0; j < SIDE(m); j++) store_lane(side + j, wide, target + (SIDE(m) * i + j) * plane_tiles * t->channels);
+            }
         }
     }
 }
@@ -164,22 +181,28 @@ DISPATCHED void winograd_input(const struct winograd_tiles *t, const float *x, s
 
 INLINE void output_gradient_of(size_t m, const struct winograd_tiles *t, const float *gradient, size_t first, size_t count, size_t panel_tiles,
                                size_t panel_width, size_t plane, float *planes) {
-    lane d[16], h[24], p[most];
+    lane room[16], h[24], side[SIDE(4)];
     size_t filled = (t->channels + panel_width - 1) / panel_width * panel_width;
     for (size_t tile = 0; tile < count; tile++) {
         struct place at = place_of(t, m, first + tile);
         const float *base = gradient + at.image * t->height * t->width * t->channels;
         for (size_t c = 0; c < filled; c += lanes) {
             float *target = planes + c / panel_width * panel_tiles * panel_width + tile * panel_width + c % panel_width;
-            if (c < t->channels) {
-                size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
-                load(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top, (ptrdiff_t)at.left, (ptrdiff_t)m, c, wide, d);
-                for (size_t j = 0; j < m; j++) gradient_pass(m, d + j, m, h + j, m);
-                for (size_t i = 0; i < SIDE(m); i++) gradient_pass(m, h + m * i, 1, p + SIDE(m) * i, 1);
-            } else {
-                memset(p, 0, sizeof p);
+            if (c >= t->channels) {
+                for (size_t k = 0; k < SIDE(m) * SIDE(m); k++) memset(target + k * plane, 0, sizeof(lane));
+                continue;
             }
-            store_planes(m, p, target, plane, lanes);
+            size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
+            struct window window = window_at(base, (ptrdiff_t)t->height, (ptrdiff_t)t->width, t->channels, (ptrdiff_t)at.top, (ptrdiff_t)at.left, (ptrdiff_t)m, c,
+                                             wide, room);
+            for (size_t j = 0; j < m; j++) {
+                load_column(&window, j, m, side);
+                gradient_pass(m, side, h + j, m);
+            }
+            for (size_t i = 0; i < SIDE(m); i++) {
+                gradient_pass(m, h + m * i, side, 1);
+                for (size_t j = 0; j < SIDE(m); j++) store_lane(side + j, lanes, target + (SIDE(m) * i + j) * plane);
+            }
         }
     }
 }
@@ -192,22 +215,24 @@ DISPATCHED void winograd_output_gradient(const struct winograd_tiles *t, const f
 
 INLINE void output_of(size_t m, const struct winograd_tiles *t, const float *planes, size_t first, size_t count, size_t plane_tiles, const float *bias,
                       const float *residual, float *out) {
-    lane p[most], h[24], y[16];
+    lane h[24], side[SIDE(4)];
     for (size_t tile = 0; tile < count; tile++) {
         struct place at = place_of(t, m, first + tile);
         size_t rows = t->height - at.top < m ? t->height - at.top : m, columns = t->width - at.left < m ? t->width - at.left : m;
         size_t base = ((at.image * t->height + at.top) * t->width + at.left) * t->channels;
         for (size_t c = 0; c < t->channels; c += lanes) {
             size_t wide = t->channels - c < lanes ? t->channels - c : lanes;
-            for (size_t k = 0; k < SIDE(m) * SIDE(m); k++) load_lane(planes + (k * plane_tiles + tile) * t->channels + c, wide, p + k);
-            for (size_t j = 0; j < SIDE(m); j++) output_pass(m, p + j, SIDE(m), h + j, SIDE(m));
-            for (size_t i = 0; i < m; i++) output_pass(m, h + SIDE(m) * i, 1, y + m * i, 1);
+            for (size_t j = 0; j < SIDE(m); j++) {
+                for (size_t i = 0; i < SIDE(m); i++) load_lane(planes + ((SIDE(m) * i + j) * plane_tiles + tile) * t->channels + c, wide, side + i);
+                output_pass(m, side, h + j, SIDE(m));
+            }
             lane offset = {0};
             if (bias) load_lane(bias + c, wide, &offset);
-            for (size_t i = 0; i < rows; i++)
+            for (size_t i = 0; i < rows; i++) {
+                output_pass(m, h + SIDE(m) * i, side, 1);
                 for (size_t j = 0; j < columns; j++) {
                     size_t place = base + (i * t->width + j) * t->channels + c;
-                    lane value = y[m * i + j] + offset;
+                    lane value = side[j] + offset;
                     if (residual) {
                         lane other;
                         load_lane(residual + place, wide, &other);
@@ -215,6 +240,7 @@ INLINE void output_of(size_t m, const struct winograd_tiles *t, const float *pla
                     }
                     store_lane(&value, wide, out + place);
                 }
+            }
         }
     }
 }
