@@ -163,16 +163,17 @@ import Testing
     }
 
     @Test(arguments: [
-        String(repeating: "9", count: 70), String(repeating: "9", count: 30), "1E" + String(repeating: "9", count: 40), String(repeating: "a", count: 40),
-        "'" + String(repeating: "9", count: 40) + "'", String(repeating: "-", count: 40), String(repeating: "0", count: 40) + "1",
+        String(repeating: "9", count: 70), String(repeating: "9", count: 30), "1E" + String(repeating: "9", count: 40),
+        String(repeating: "a", count: 40), "'" + String(repeating: "9", count: 40) + "'", String(repeating: "-", count: 40), String(repeating: "0", count: 40) + "1",
     ])
     func refusesValuesTooLongForMessages(_ value: String) throws {
         var bytes = try Self.bytes("rice-int")
         let end = try #require(bytes.range(of: Data("END     ".utf8), in: 2880..<bytes.count))
-        for keyword in ["BLANK", "ZBLANK", "TNULL1"] {
-            let cards = "\(keyword.padding(toLength: 8, withPad: " ", startingAt: 0))= \(value)".padding(toLength: 80, withPad: " ", startingAt: 0) + "END"
-            bytes.replaceSubrange(end.lowerBound..<end.lowerBound + 160, with: Data(cards.padding(toLength: 160, withPad: " ", startingAt: 0).utf8))
-            expectFailure(.badData, "makes no sense", keyword, "a whole number") { _ = try read(bytes) }
+        for keyword in ["BLANK", "ZBLANK", "TNULL1", "ZDITHER0"] {
+            func filled(_ text: String, _ count: Int) -> String { text.padding(toLength: count, withPad: " ", startingAt: 0) }
+            let cards = filled(filled(keyword, 8) + "= " + value, 80) + filled("END", 80)
+            bytes.replaceSubrange(end.lowerBound..<end.lowerBound + 160, with: Data(cards.utf8))
+            expectFailure(.badData, "makes no sense", keyword, "a number of a few digits") { _ = try read(bytes) }
         }
     }
 

@@ -115,8 +115,8 @@ extension FITSCard {
                 stride(from: 0, to: columns.count, by: 80).map { first in
                     var record = columns[first..<min(first + 80, columns.count)]
                     while record.last == blank { record.removeLast() }
-                    let start = text.utf8.index(text.startIndex, offsetBy: first), end = text.utf8.index(text.startIndex, offsetBy: record.endIndex)
-                    return FITSCard(keyword: keyword(record), record: text[start..<end])
+                    let start = text.utf8.index(text.startIndex, offsetBy: first)
+                    return FITSCard(keyword: keyword(record), record: text[start..<text.utf8.index(start, offsetBy: record.count)])
                 })
         }
     }
@@ -138,8 +138,8 @@ extension FITSCard {
                     next += 1
                 }
                 if next > first {
-                    card = FITSCard(
-                        keyword: card.keyword, given: .string(text), record: card.record, continuation: cards[first..<next].map { String($0.record) })
+                    let rest = cards[first..<next].map { String($0.record) }
+                    card = FITSCard(keyword: card.keyword, given: .string(text), record: card.record, continuation: rest)
                 }
             }
             result.append(card)

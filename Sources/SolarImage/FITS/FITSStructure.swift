@@ -185,11 +185,12 @@ extension FITSStructure {
             if stem == columnName {
                 // A name without quotes may have 70 characters, for which and whose end cfitsio 4.2.0 has 70 bytes.
                 guard case .string(let name) = card.value, name.utf8.count <= 68 else { throw MalformedKeyword(keyword, "a name in quotes") }
-            } else if blankValues.contains(stem) {
-                // What it cannot take for a whole number cfitsio 4.2.0 puts into a message with some 25 bytes left.
+            } else if numbers.contains(stem) {
+                // What it cannot take for a number of its kind cfitsio 4.2.0 puts into a message with some 25 bytes left.
                 let written = record.utf8.dropFirst(10).drop { $0 == 0x20 }.prefix { $0 != 0x20 && $0 != UInt8(ascii: "/") }
                 let length = if case .string(let text) = card.value { text.utf8.count } else { written.count }
-                guard length <= 22 else { throw MalformedKeyword(keyword, "a whole number") }
+                let isReal = if case .real = card.value { reals.contains(stem) } else { false }
+                guard isReal || length <= 22 else { throw MalformedKeyword(keyword, "a number of a few digits") }
             }
             if !keys.insert(card.key).inserted, header.card(keyword)?.value != card.value {
                 throw MalformedKeyword(keyword, "the same value wherever it stands")
@@ -210,10 +211,12 @@ extension FITSStructure {
     }
 
     private static let columnName = FITSCard.key("TTYPE")
-    private static let blankValues = Set(["BLANK", "ZBLANK", "TNULL"].map(FITSCard.key))
-    private static let structural = Set(
+    /// Of real values, and all that are numbers.
+    private static let reals = Set(["BSCALE", "BZERO", "TSCAL", "TZERO", "ZSCALE", "ZZERO", "ZVAL"].map(FITSCard.key))
+    private static let numbers = reals.union(
         [
-            "XTENSION", "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "GROUPS", "TFIELDS", "THEAP", "TFORM", "TTYPE", "TSCAL", "TZERO", "TNULL", "ZIMAGE",
-            "ZCMPTYPE", "ZBITPIX", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL", "ZQUANTIZ", "ZDITHER", "BLANK", "ZBLANK",
+            "BITPIX", "NAXIS", "PCOUNT", "GCOUNT", "TFIELDS", "THEAP", "TNULL", "ZBITPIX", "ZNAXIS", "ZTILE", "ZDITHER", "BLANK", "ZBLANK",
         ].map(FITSCard.key))
+    private static let structural = numbers.union(
+        ["XTENSION", "GROUPS", "TFORM", "TTYPE", "ZIMAGE", "ZCMPTYPE", "ZNAME", "ZQUANTIZ"].map(FITSCard.key))
 }
