@@ -71,6 +71,13 @@ extension Logger {
 /// A URL for a path given by the user.
 func fileURL(_ path: String) -> URL { URL(fileURLWithPath: (path as NSString).expandingTildeInPath).standardizedFileURL }
 
+/// The file of a model given by the user: one of that path or, where there is none, the bundled model of that name.
+func modelURL(_ model: String) -> URL {
+    let url = fileURL(model)
+    guard !FileManager.default.fileExists(atPath: url.path) else { return url }
+    return BundledModels.files().first { $0.name == model }?.url ?? url
+}
+
 /// FITS files, or those of folders, in the order given; tells of files in these that look like FITS files and are left out.
 /// - Throws: `Failure` (`.missingInput`) for a path that does not exist, (`.badData`) for a folder without FITS files.
 func expandInputs(_ paths: [String], _ logger: Logger, files: (URL) throws -> [URL] = fitsFiles(in:)) throws -> [URL] {

@@ -26,7 +26,8 @@ struct Evaluate: ParsableCommand {
 
     @Option(
         name: .long, parsing: .upToNextOption,
-        help: ArgumentHelp("Model files (default: the bundled one for block means, or for the instrument of pairs).", valueName: "file"))
+        help: ArgumentHelp(
+            "Model files, or bundled models' names (default: the bundled one for block means, or for the instrument of pairs).", valueName: "file"))
     var model: [String] = []
 
     @Option(help: ArgumentHelp("What `sr finetune` changed of the only model, to be applied to it.", valueName: "file"))
@@ -127,7 +128,7 @@ struct Evaluate: ParsableCommand {
         (options.consistency, options.adapter, options.mdiFactor) = (consistency, adapter.map(fileURL), mdiFactor)
         (options.clipWeights, options.cache) = (clipWeights.map(fileURL), cache.map(fileURL))
         (options.fineCutoff, options.fineOrder) = (fineCutoff, fineOrder)
-        let models = predictions != nil ? [] : model.isEmpty ? [try bundledModel(for: files.first)] : model.map(fileURL)
+        let models = predictions != nil ? [] : model.isEmpty ? [try bundledModel(for: files.first)] : model.map(modelURL)
         let evaluation =
             if let predictions {
                 try Evaluation(

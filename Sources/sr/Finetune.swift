@@ -19,7 +19,7 @@ struct Finetune: ParsableCommand {
     @Argument(help: ArgumentHelp("Folder of pairs to learn from.", valueName: "pairs"))
     var data: String
 
-    @Option(help: ArgumentHelp("Model to fine-tune.", valueName: "model"))
+    @Option(help: ArgumentHelp("Model to fine-tune: a file, or a bundled model's name.", valueName: "model"))
     var from: String?
 
     @Option(help: "Rank of the matrices that adapt the attention of a diffusion model; 0 for none (default: 4).")
@@ -51,7 +51,7 @@ struct Finetune: ParsableCommand {
 
     private func defaults() throws -> TrainingConfiguration {
         guard let from else { throw Failure(.usage, "no model is named", expected: "--from MODEL") }
-        let model = try Model(reading: fileURL(from))
+        let model = try Model(reading: modelURL(from))
         let adaptsAttention = model.kind.isDiffusion
         for (name, isGiven) in [("--lora-rank", loraRank != nil), ("--lora-alpha", loraAlpha != nil), ("--unfreeze", unfreeze != nil)]
         where isGiven && !adaptsAttention {

@@ -30,7 +30,7 @@ struct Infer: ParsableCommand {
     @Option(help: ArgumentHelp("Folder for the results.", valueName: "dir"))
     var output: String
 
-    @Option(help: ArgumentHelp("Model file (default: the bundled one for the input's instrument).", valueName: "file"))
+    @Option(help: ArgumentHelp("Model file, or a bundled model's name (default: the bundled one for the input's instrument).", valueName: "file"))
     var model: String?
 
     @Option(help: ArgumentHelp("What `sr finetune` changed of the model, to be applied to it.", valueName: "file"))
@@ -186,7 +186,7 @@ struct Infer: ParsableCommand {
         (options.fineCutoff, options.fineOrder) = (fineCutoff ?? options.fineCutoff, fineOrder ?? options.fineOrder)
         (options.consistency, options.gain, options.isForced) = (consistency, mdiFactor, force)
         (options.fillsOffDisk, options.part) = (offDisk == .zero, try part(logger))
-        var choice = try ModelChoice(model.map(fileURL), adapter: adapter.map(fileURL), options: options, logger: logger)
+        var choice = try ModelChoice(model.map(modelURL), adapter: adapter.map(fileURL), options: options, logger: logger)
         let folder = fileURL(output)
         try createFolder(folder)
 
@@ -262,7 +262,7 @@ struct Infer: ParsableCommand {
                 "force": force, "off-disk": offDisk.rawValue, "primary": primary.rawValue, "preview": preview,
             ]
         ) { $1 }
-        if let model { entries["model"] = fileURL(model).path }
+        if let model { entries["model"] = modelURL(model).path }
         if let adapter { entries["adapter"] = fileURL(adapter).path }
         if let mdiFactor { entries["mdi-factor"] = mdiFactor }
         if samples > 1 { (entries["fine-cutoff"], entries["fine-order"]) = (options.fineCutoff, options.fineOrder) }

@@ -38,7 +38,7 @@ struct Models: ParsableCommand {
         if let half, let output {
             let target = fileURL(output)
             try common.checkOutput(target)
-            let source = fileURL(half)
+            let source = modelURL(half)
             let card = try report.map { try ModelCard(report: fileURL($0), digest: sha256(of: source), limits: limits) }
             try Model(reading: source).writeHalfPrecision(to: target, card: card, at: source.path)
             return

@@ -236,7 +236,7 @@ struct TrainingOptions: ParsableArguments {
         defer { withExtendedLifetime(lock) {} }
         let kept = resume && FileManager.default.fileExists(atPath: folder.start.path) ? folder.start : nil
         let trainer = try Trainer(
-            configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(fileURL), start: kept ?? start.map(fileURL),
+            configuration, data: fileURL(data), autoencoder: resume ? nil : autoencoder.map(modelURL), start: kept ?? start.map(modelURL),
             memory: MemorySize(bytes: try ranks.memoryShare(of: memory?.bytes ?? Memory.limit / 4)),
             latents: latents.map { (folder: fileURL($0), limit: latentsSize) }, logger: logger)
         logger.info("\(trainer.summary)")

@@ -66,6 +66,15 @@ import Testing
         }
     }
 
+    @Test func takesABundledModelByItsName() throws {
+        try withFolder { folder in
+            let result = try inferLow(folder, "--model", "corrdiff-hmi-small", "--crop", "0,0,16,16").firstImage()
+            #expect(result.header.string("SRMODEL") == "corrdiff-hmi-small.safetensors")
+            let unknown = try sr(["infer", folder.appendingPathComponent("low.fits").path, "--model", "corrdiff", "--output", folder.path])
+            #expect(unknown.status == 66 && unknown.errors.contains("there is no such file"), "\(unknown)")
+        }
+    }
+
     @Test func cropsHaveTheirOwnGrid() throws {
         try withFolder { folder in
             let result = try inferLow(folder, "--crop", "4,8,12,16").firstImage()

@@ -164,7 +164,8 @@ import Testing
 
     @Test(arguments: [
         String(repeating: "9", count: 70), String(repeating: "9", count: 30), "1E" + String(repeating: "9", count: 40),
-        String(repeating: "a", count: 40), "'" + String(repeating: "9", count: 40) + "'", String(repeating: "-", count: 40), String(repeating: "0", count: 40) + "1",
+        String(repeating: "a", count: 40), "'" + String(repeating: "9", count: 40) + "'", String(repeating: "-", count: 40),
+        String(repeating: "0", count: 40) + "1",
     ])
     func refusesValuesTooLongForMessages(_ value: String) throws {
         var bytes = try Self.bytes("rice-int")

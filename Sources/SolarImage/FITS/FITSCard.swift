@@ -153,7 +153,10 @@ extension FITSCard {
     /// The card as text: one record of at most 80 ASCII characters, more if a long string is continued. A value that broke the standard is written in its proper
     /// form.
     public var records: [String] {
-        withFields { value, comment, isStandard in isStandard ? [String(record)] : FITSCard.format(keyword, value, FITSCard.text(comment)) } + continuation
+        let own = withFields { value, comment, isStandard in
+            isStandard ? [String(record)] : FITSCard.format(keyword, value, FITSCard.text(comment))
+        }
+        return own + continuation
     }
 
     /// The comment behind the value, or the text of a `COMMENT`, `HISTORY` or blank card.
