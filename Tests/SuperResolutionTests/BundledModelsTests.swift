@@ -12,12 +12,12 @@ import Testing
         try figures(BundledModels.superResolution(for: instrument), truth, consistency: consistency)
     }
 
-    private func figures(_ url: URL, _ truth: Truth, consistency: LinearObservation?) throws -> [String: Double] {
+    private func figures(_ url: URL, _ truth: Truth, consistency: LinearObservation?, samples count: Int = 6) throws -> [String: Double] {
         let model = try Model(reading: url)
         var options = SuperResolver.Options(steps: 20)
         options.observation = consistency
         var samples: [Image] = []
-        try SuperResolver(model).superResolve(truth.lowResolution, options: options, samples: 0..<6) { samples.append($1) }
+        try SuperResolver(model).superResolve(truth.lowResolution, options: options, samples: 0..<count) { samples.append($1) }
         return try scores(samples, truth)
     }
 
@@ -65,5 +65,17 @@ import Testing
         #expect(try value("psnr_mean") > #require(bicubic["psnr"]) - 0.1)
         #expect(try value("unsigned_flux_error") < 1)
         #expect(try (0.5...1.2).contains(value("spread_skill")))
+    }
+
+    /// The same by those that give one answer: nearer to the truth than bicubic enlargement and less smooth.
+    @Test(arguments: ["enhance-small", "progressive-small"])
+    func oneAnswer(_ name: String) throws {
+        let truth = try Truth(try Magnetogram(reading: Self.fixtures.appending(path: "SolarImage/Instruments/active-region.fits")).image)
+        let url = try #require(BundledModels.files().first { $0.name == name }).url
+        let found = try figures(url, truth, consistency: .exact, samples: 1), bicubic = try scores([truth.lowResolution.bicubic(by: 4)], truth)
+        func value(_ key: String) throws -> Double { try #require(found[key]) }
+        #expect(try value("lpips") < 0.8 * #require(bicubic["lpips"]))
+        #expect(try value("psnr") > #require(bicubic["psnr"]))
+        #expect(try value("unsigned_flux_error") < 1.5)
     }
 }
