@@ -48,6 +48,6 @@ extension ModelCard: CustomStringConvertible {
         let rows = MetricGroup.all.flatMap(\.metrics).compactMap { metric in
             figures[metric.key].map { "\(metric.title): \(String(format: "%.\(metric.decimals)f", $0))" }
         }
-        return (["\(data), \(maps) maps, \(samples) samples"] + rows + [limits].compactMap { $0 }).joined(separator: "\n")
+        return (["\(data), \(maps) \(maps == 1 ? "map" : "maps"), \(samples) \(samples == 1 ? "sample" : "samples")"] + rows + [limits].compactMap { $0 }).joined(separator: "\n")
     }
 }
