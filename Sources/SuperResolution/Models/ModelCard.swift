@@ -48,6 +48,7 @@ extension ModelCard: CustomStringConvertible {
         let rows = MetricGroup.all.flatMap(\.metrics).compactMap { metric in
             figures[metric.key].map { "\(metric.title): \(String(format: "%.\(metric.decimals)f", $0))" }
         }
-        return (["\(data), \(maps) \(maps == 1 ? "map" : "maps"), \(samples) \(samples == 1 ? "sample" : "samples")"] + rows + [limits].compactMap { $0 }).joined(separator: "\n")
+        let origin = "\(data), \(maps) \(maps == 1 ? "map" : "maps"), \(samples) \(samples == 1 ? "sample" : "samples")"
+        return ([origin] + rows + [limits].compactMap { $0 }).joined(separator: "\n")
     }
 }
