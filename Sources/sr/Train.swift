@@ -40,11 +40,13 @@ struct Train: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Autoencoder to diffuse in the latents of (default: the bundled one): a model of this program, or safetensors of diffusers or CompVis.",
+            "Autoencoder to diffuse in the latents of (default: the bundled one): a model of this program, by file or bundled name, or safetensors of diffusers or CompVis.",
             valueName: "file"))
     var autoencoder: String?
 
-    @Option(help: ArgumentHelp("Start from a model of this program, or from weights under PyTorch's names in a safetensors file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Start from a model of this program, by file or bundled name, or from weights under PyTorch's names in a safetensors file.", valueName: "file"))
     var from: String?
 
     @OptionGroup var training: TrainingOptions

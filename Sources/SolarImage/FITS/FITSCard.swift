@@ -98,11 +98,7 @@ extension FITSCard {
     /// Nothing is refused: a value that follows no rule (an unquoted word, as old headers have it) becomes a string, a record without a value
     /// commentary.
     package static func cards(from records: [String]) -> [FITSCard] {
-        joined(
-            records.map { record in
-                var record = ascii(record)
-                return FITSCard(keyword: record.withUTF8 { keyword($0[...]) }, record: Substring(record))
-            })
+        cards(inText: records.flatMap { padded(String(ascii($0).prefix(80)), to: 80).utf8 })
     }
 
     /// The same of a header's text, 80 columns to a record. What is no printable ASCII becomes a question mark.

@@ -172,13 +172,9 @@ extension FITSStructure {
     private static func checkRecords(_ header: FITSHeader) throws(MalformedKeyword) {
         var keys = Set<UInt64>()
         for place in header.cards.indices {
-            let stem = stem(of: header.cards[place].key)
-            guard structural.contains(stem) || header.cards[place].isLong else { continue }
-            let card = header.cards[place], keyword = card.keyword
-            if card.isLong {
-                guard keyword.hasPrefix("HIERARCH "), structural.contains(self.stem(of: FITSCard.key(String(keyword.dropFirst(9))))) else { continue }
-            }
-            let record = card.record
+            let stem = stem(of: header.cards[place])
+            guard structural.contains(stem) else { continue }
+            let card = header.cards[place], keyword = card.keyword, record = card.record
             guard !card.isLong, !card.hasSmallLetters, record.hasPrefix(keyword), record.utf8.dropFirst(8).starts(with: "= ".utf8) else {
                 throw MalformedKeyword(keyword, "\(keyword.uppercased()) and its value in their columns")
             }
@@ -198,8 +194,9 @@ extension FITSStructure {
         }
     }
 
-    /// ``FITSCard/key`` of a keyword in capitals and without digits at its end.
-    private static func stem(of key: UInt64) -> UInt64 {
+    /// ``FITSCard/key`` of a card's keyword in capitals, without digits at its end and without HIERARCH before it.
+    private static func stem(of card: FITSCard) -> UInt64 {
+        let key = card.isLong && card.keyword.hasPrefix("HIERARCH ") ? FITSCard.key(String(card.keyword.dropFirst(9))) : card.key
         var (stem, isNumber): (UInt64, Bool) = (0, true)
         for shift in stride(from: UInt64(56), through: 0, by: -8) {
             let character = key >> shift & 0xFF
