@@ -46,7 +46,8 @@ struct Train: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Start from a model of this program, by file or bundled name, or from weights under PyTorch's names in a safetensors file.", valueName: "file"))
+            "Start from a model of this program, by file or bundled name, or from weights under PyTorch's names in a safetensors file.",
+            valueName: "file"))
     var from: String?
 
     @OptionGroup var training: TrainingOptions
