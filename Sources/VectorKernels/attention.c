@@ -2,7 +2,7 @@
 #include "dispatch.h"
 #include "functions.h"
 
-DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, float scale, float *scores, float *maximum, float *sum, float *correction) {
+DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, float scale, float *restrict scores, float *restrict maximum, float *restrict sum, float *restrict correction) {
     REASSOCIATE
     for (size_t i = 0; i < rows; i++) {
         float *row = scores + i * stride;
@@ -28,12 +28,12 @@ DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, fl
     }
 }
 
-DISPATCHED void vector_softmax_from_log_sum(size_t rows, size_t keys, size_t stride, float scale, const float *log_sum, float *scores) {
+DISPATCHED void vector_softmax_from_log_sum(size_t rows, size_t keys, size_t stride, float scale, const float *log_sum, float *restrict scores) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < keys; j++) scores[i * stride + j] = fast_exp(scores[i * stride + j] * scale - log_sum[i]);
 }
 
-DISPATCHED void vector_softmax_gradient(size_t rows, size_t keys, size_t stride, float scale, const float *probabilities, const float *delta, float *gradient) {
+DISPATCHED void vector_softmax_gradient(size_t rows, size_t keys, size_t stride, float scale, const float *probabilities, const float *delta, float *restrict gradient) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < keys; j++) {
             size_t k = i * stride + j;
@@ -41,7 +41,7 @@ DISPATCHED void vector_softmax_gradient(size_t rows, size_t keys, size_t stride,
         }
 }
 
-DISPATCHED void vector_scale_rows(size_t rows, size_t columns, size_t stride, const float *factor, float *x) {
+DISPATCHED void vector_scale_rows(size_t rows, size_t columns, size_t stride, const float *factor, float *restrict x) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < columns; j++) x[i * stride + j] *= factor[i];
 }

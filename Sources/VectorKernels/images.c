@@ -4,7 +4,7 @@
 
 void image_gather_patches(const float *source, size_t source_height, size_t source_width, size_t channels, size_t output_height, size_t output_width,
                           size_t first, size_t count, size_t kernel_height, size_t kernel_width, size_t stride, ptrdiff_t padding_top, ptrdiff_t padding_left,
-                          int transposed, float *patches) {
+                          int transposed, float *restrict patches) {
     ptrdiff_t height = (ptrdiff_t)source_height, width = (ptrdiff_t)source_width, step = (ptrdiff_t)stride;
     size_t run = kernel_width * channels;
     for (size_t pixel = first; pixel < first + count; pixel++) {
@@ -97,7 +97,7 @@ DISPATCHED void image_max_pool_gradient(const float *gradient, const uint8_t *ch
     }
 }
 
-void image_upsample_nearest(const float *x, size_t width, size_t channels, size_t scale, size_t first, size_t count, float *out) {
+void image_upsample_nearest(const float *x, size_t width, size_t channels, size_t scale, size_t first, size_t count, float *restrict out) {
     size_t row = width * scale * channels;
     for (size_t i = first; i < first + count; i++, out += scale * row) {
         for (size_t j = 0; j < width * scale; j++) memcpy(out + j * channels, x + (i * width + j / scale) * channels, channels * sizeof(float));

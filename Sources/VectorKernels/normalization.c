@@ -20,7 +20,7 @@ INLINE float sum_before_activation(const float *x, const float *scale, const flo
     return residual ? u + residual[index] : u;
 }
 
-INLINE void channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *out) {
+INLINE void channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *restrict out) {
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < channels; c++) {
             size_t i = p * channels + c;
@@ -37,13 +37,13 @@ INLINE void channel_affine(size_t pixels, size_t channels, const float *x, const
     }
 
 DISPATCHED void vector_channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual,
-                                      enum activation activation, float *out) {
+                                      enum activation activation, float *restrict out) {
     if (residual) { FOR_EACH_ACTIVATION(channel_affine(pixels, channels, x, scale, shift, residual, kind, out)) }
     else { FOR_EACH_ACTIVATION(channel_affine(pixels, channels, x, scale, shift, NULL, kind, out)) }
 }
 
 INLINE void channel_activation_gradient(size_t pixels, size_t channels, const float *g, const float *x, const float *scale, const float *shift, const float *residual,
-                                        enum activation activation, float *out) {
+                                        enum activation activation, float *restrict out) {
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < channels; c++) {
             size_t i = p * channels + c;
@@ -52,7 +52,7 @@ INLINE void channel_activation_gradient(size_t pixels, size_t channels, const fl
 }
 
 DISPATCHED void vector_channel_activation_gradient(size_t pixels, size_t channels, const float *g, const float *x, const float *scale, const float *shift,
-                                                   const float *residual, enum activation activation, float *out) {
+                                                   const float *residual, enum activation activation, float *restrict out) {
     if (residual) { FOR_EACH_ACTIVATION(channel_activation_gradient(pixels, channels, g, x, scale, shift, residual, kind, out)) }
     else { FOR_EACH_ACTIVATION(channel_activation_gradient(pixels, channels, g, x, scale, shift, NULL, kind, out)) }
 }
@@ -67,14 +67,14 @@ DISPATCHED void vector_channel_products(size_t pixels, size_t channels, const fl
     }
 }
 
-DISPATCHED void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *out) {
+DISPATCHED void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *restrict out) {
     for (size_t p = 0; p < pixels; p++) {
         const float *row_g = g + p * channels, *row_x = x + p * channels;
         for (size_t c = 0; c < channels; c++) out[p * channels + c] = row_g[c] * a[c] + row_x[c] * b[c] + c0[c];
     }
 }
 
-INLINE void rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *out) {
+INLINE void rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *restrict out) {
     REASSOCIATE
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * channels;
@@ -85,12 +85,12 @@ INLINE void rms_norm(size_t rows, size_t channels, const float *x, const float *
     }
 }
 
-DISPATCHED void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *out) {
+DISPATCHED void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *restrict out) {
     FOR_EACH_ACTIVATION(rms_norm(rows, channels, x, weight, epsilon, kind, out))
 }
 
 INLINE void rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, enum activation activation,
-                              float *out, float *restrict weight_gradient) {
+                              float *restrict out, float *restrict weight_gradient) {
     REASSOCIATE
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * channels, *g = gradient + r * channels;
@@ -110,11 +110,11 @@ INLINE void rms_norm_gradient(size_t rows, size_t channels, const float *x, cons
 }
 
 DISPATCHED void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon,
-                                         enum activation activation, float *out, float *restrict weight_gradient) {
+                                         enum activation activation, float *restrict out, float *restrict weight_gradient) {
     FOR_EACH_ACTIVATION(rms_norm_gradient(rows, channels, x, weight, gradient, epsilon, kind, out, weight_gradient))
 }
 
-DISPATCHED void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *out) {
+DISPATCHED void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *restrict out) {
     REASSOCIATE
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * channels;
@@ -128,7 +128,7 @@ DISPATCHED void vector_layer_norm(size_t rows, size_t channels, const float *x, 
 }
 
 DISPATCHED void vector_layer_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon,
-                                           float *out, float *restrict weight_gradient, float *restrict bias_gradient) {
+                                           float *restrict out, float *restrict weight_gradient, float *restrict bias_gradient) {
     REASSOCIATE
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * channels, *g = gradient + r * channels;

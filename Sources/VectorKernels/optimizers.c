@@ -20,6 +20,6 @@ DISPATCHED void vector_adamw(size_t count, float *restrict weight, const float *
     }
 }
 
-DISPATCHED void vector_interpolate(size_t count, const float *x, float fraction, float *out) {
+DISPATCHED void vector_interpolate(size_t count, const float *x, float fraction, float *restrict out) {
     for (size_t i = 0; i < count; i++) out[i] += (x[i] - out[i]) * fraction;
 }

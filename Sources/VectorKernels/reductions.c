@@ -28,7 +28,7 @@ DISPATCHED double vector_dot(size_t count, const float *a, const float *b) {
     return total;
 }
 
-DISPATCHED void vector_sum_rows(size_t rows, size_t inner, const float *x, float *out) {
+DISPATCHED void vector_sum_rows(size_t rows, size_t inner, const float *x, float *restrict out) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < inner; j++) out[j] += x[i * inner + j];
 }

@@ -3,6 +3,7 @@ import Groundwork
 import SolarImage
 import SuperResolution
 import TensorCore
+import Testing
 
 /// Magnetograms made up for training tests, and a task whose course is known.
 enum TrainingExample {
@@ -51,8 +52,7 @@ enum TrainingExample {
 
     static func collection(_ folder: URL) throws -> MagnetogramCollection { try MagnetogramCollection(folder: folder, logger: .init(label: "test")) }
 
-    /// The preset `tiny`, cut down so far that every convolution's gradient is summed in one piece: their bits then do not depend on the number of
-    /// threads, which other tests change meanwhile.
+    /// The preset `tiny`, cut down further.
     static func configuration(_ model: ModelKind) throws -> TrainingConfiguration {
         var configuration = TrainingConfiguration(model: model, preset: .tiny)
         configuration.cropSize = 32
@@ -71,6 +71,26 @@ enum TrainingExample {
         return try String(contentsOf: run.metrics, encoding: .utf8).split(separator: "\n").map {
             try JSONDecoder().decode([String: Number].self, from: Data($0.utf8)).compactMapValues(\.value)
         }
+    }
+
+    /// Expects two files of weights to be the same byte for byte, and tells where they differ.
+    static func expectSameFiles(_ file: URL, _ expected: URL, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        guard try Data(contentsOf: file) != Data(contentsOf: expected) else { return }
+        let (own, other) = (try SafetensorsFile(reading: file), try SafetensorsFile(reading: expected))
+        var differences = Set(own.metadata.keys).union(other.metadata.keys).filter { own.metadata[$0] != other.metadata[$0] }.map {
+            "\($0): \(own.metadata[$0] ?? "nothing"), not \(other.metadata[$0] ?? "nothing")"
+        }
+        for name in other.names {
+            guard own.shape(of: name) == other.shape(of: name) else {
+                differences.append("\(name): shape \(own.shape(of: name) ?? []), not \(other.shape(of: name) ?? [])")
+                continue
+            }
+            let pairs = zip(try own.tensor(named: name).values, try other.tensor(named: name).values).enumerated().filter { $1.0 != $1.1 }
+            if let (place, values) = pairs.first {
+                differences.append("\(name): \(pairs.count) values, the first at \(place): \(values.0), not \(values.1)")
+            }
+        }
+        Issue.record("\(file.lastPathComponent) differs: \(differences.joined(separator: "; "))", sourceLocation: sourceLocation)
     }
 
     /// A folder for a run.

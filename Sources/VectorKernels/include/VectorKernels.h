@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 // Plain loops over 32-bit floats that the compiler turns into AVX-512, AVX2 and baseline versions chosen when the program is loaded.
-// They know pointers and counts only. `count` is a number of elements; rows are contiguous; outputs may be the same memory as
-// an input of the same extent unless said otherwise.
+// They know pointers and counts only. `count` is a number of elements; rows are contiguous. What a function writes to overlaps nothing else: it is declared
+// `restrict`, since a check for overlap at run time, which neighbours may fail, would make the order of a sum depend on where arrays lie.
 
 // The processor's level of x86-64 (3: AVX2, 4: AVX-512), as the versions are chosen; 0 elsewhere. In `processor.c`.
 int instruction_set_level(void);
@@ -89,7 +89,7 @@ void vector_channel_activation_gradient(size_t pixels, size_t channels, const fl
 void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *out);
 // out = activation(x / √(mean(x²) + epsilon) · weight) for each row
 void vector_rms_norm(size_t rows, size_t channels, const float *x, const float *weight, float epsilon, enum activation activation, float *out);
-// Gradient with respect to x, which `out` must not be; weight_gradient[c] is added to.
+// Gradient with respect to x; weight_gradient[c] is added to.
 void vector_rms_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, enum activation activation, float *out, float *weight_gradient);
 void vector_layer_norm(size_t rows, size_t channels, const float *x, const float *weight, const float *bias, float epsilon, float *out);
 void vector_layer_norm_gradient(size_t rows, size_t channels, const float *x, const float *weight, const float *gradient, float epsilon, float *out, float *weight_gradient, float *bias_gradient);
