@@ -24,8 +24,8 @@ package enum StoragePool {
     private static let alignment = 64
     /// Smaller blocks are the C library's, which keeps such as these well.
     private static let smallestLarge = 1 << 16
-    /// AddressSanitizer looks after the bounds of what it gave out itself.
-    private static let isSanitized = dlsym(nil, "__asan_init") != nil
+    /// Sanitizers look after the bounds of what they gave out themselves, and after who had it before.
+    private static let isSanitized = dlsym(nil, "__asan_init") != nil || dlsym(nil, "__tsan_init") != nil
 
     /// The bytes in blocks that are in use now.
     package static var usedBytes: Int { state.withLock { $0.usedBytes } }
