@@ -2,7 +2,8 @@
 #include "dispatch.h"
 #include "functions.h"
 
-DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, float scale, float *restrict scores, float *restrict maximum, float *restrict sum, float *restrict correction) {
+DISPATCHED void vector_softmax_block(size_t rows, size_t keys, size_t stride, float scale, float *restrict scores, float *restrict maximum,
+                                     float *restrict sum, float *restrict correction) {
     REASSOCIATE
     for (size_t i = 0; i < rows; i++) {
         float *row = scores + i * stride;
@@ -33,7 +34,8 @@ DISPATCHED void vector_softmax_from_log_sum(size_t rows, size_t keys, size_t str
         for (size_t j = 0; j < keys; j++) scores[i * stride + j] = fast_exp(scores[i * stride + j] * scale - log_sum[i]);
 }
 
-DISPATCHED void vector_softmax_gradient(size_t rows, size_t keys, size_t stride, float scale, const float *probabilities, const float *delta, float *restrict gradient) {
+DISPATCHED void vector_softmax_gradient(size_t rows, size_t keys, size_t stride, float scale, const float *probabilities, const float *delta,
+                                        float *restrict gradient) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < keys; j++) {
             size_t k = i * stride + j;

@@ -5,7 +5,7 @@
 
 #define BINARY(NAME, EXPRESSION)                                                                                                                    \
     DISPATCHED void NAME(size_t outer, size_t inner, const float *a, size_t a_outer, size_t a_inner, const float *b, size_t b_outer,               \
-                         size_t b_inner, float *restrict out) {                                                                                              \
+                         size_t b_inner, float *restrict out) {                                                                                     \
         for (size_t i = 0; i < outer; i++) {                                                                                                        \
             const float *pa = a + i * a_outer, *pb = b + i * b_outer;                                                                               \
             float *po = out + i * inner;                                                                                                            \

@@ -20,7 +20,8 @@ INLINE float sum_before_activation(const float *x, const float *scale, const flo
     return residual ? u + residual[index] : u;
 }
 
-INLINE void channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation, float *restrict out) {
+INLINE void channel_affine(size_t pixels, size_t channels, const float *x, const float *scale, const float *shift, const float *residual, enum activation activation,
+                           float *restrict out) {
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < channels; c++) {
             size_t i = p * channels + c;
@@ -67,7 +68,8 @@ DISPATCHED void vector_channel_products(size_t pixels, size_t channels, const fl
     }
 }
 
-DISPATCHED void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0, float *restrict out) {
+DISPATCHED void vector_channel_combine(size_t pixels, size_t channels, const float *g, const float *a, const float *x, const float *b, const float *c0,
+                                       float *restrict out) {
     for (size_t p = 0; p < pixels; p++) {
         const float *row_g = g + p * channels, *row_x = x + p * channels;
         for (size_t c = 0; c < channels; c++) out[p * channels + c] = row_g[c] * a[c] + row_x[c] * b[c] + c0[c];

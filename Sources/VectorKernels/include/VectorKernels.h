@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 // Plain loops over 32-bit floats that the compiler turns into AVX-512, AVX2 and baseline versions chosen when the program is loaded.
-// They know pointers and counts only. `count` is a number of elements; rows are contiguous. What a function writes to overlaps nothing else: it is declared
-// `restrict`, since a check for overlap at run time, which neighbours may fail, would make the order of a sum depend on where arrays lie.
+// They know pointers and counts only. `count` is a number of elements; rows are contiguous. What a function writes to overlaps nothing else. Where the
+// compiler may reorder a sum it is declared `restrict`: a check for overlap at run time, which neighbours may fail, would make the order depend on where arrays lie.
 
 // The processor's level of x86-64 (3: AVX2, 4: AVX-512), as the versions are chosen; 0 elsewhere. In `processor.c`.
 int instruction_set_level(void);
