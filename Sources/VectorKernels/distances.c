@@ -1,12 +1,12 @@
 #include "VectorKernels.h"
 #include "dispatch.h"
-#include <math.h>
+#include "functions.h"
 
 INLINE float length(size_t channels, const float *x) {
     REASSOCIATE
     float square = 0;
     for (size_t c = 0; c < channels; c++) square += x[c] * x[c];
-    return sqrtf(square);
+    return square_root(square);
 }
 
 DISPATCHED double vector_feature_distance(size_t pixels, size_t channels, const float *a, const float *b, const float *weight, float epsilon) {

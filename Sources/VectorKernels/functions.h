@@ -7,6 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
+// sqrtf sets errno, for which the compiler leaves a loop with it scalar.
+INLINE float square_root(float x) { return __builtin_elementwise_sqrt(x); }
+
 // e^x by range reduction x = n·ln 2 + r, |r| ≤ ln 2 / 2, and a polynomial of degree 7 in r (coefficients of Cephes).
 INLINE float fast_exp(float x) {
     x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);

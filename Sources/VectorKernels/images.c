@@ -1,5 +1,6 @@
 #include "VectorKernels.h"
 #include "dispatch.h"
+#include "lanes.h"
 #include <string.h>
 
 void image_gather_patches(const float *source, size_t source_height, size_t source_width, size_t channels, size_t output_height, size_t output_width,
@@ -215,7 +216,14 @@ DISPATCHED void image_pixel_shuffle(const float *x, size_t width, size_t channel
             }
 }
 
-DISPATCHED void image_transpose(size_t rows, size_t columns, const float *x, size_t stride, float *restrict out, size_t out_stride) {
-    for (size_t j = 0; j < columns; j++)
-        for (size_t i = 0; i < rows; i++) out[j * out_stride + i] = x[i * stride + j];
+DISPATCHED void image_transpose(size_t rows, const size_t *sources, const float *x, size_t columns, const size_t *targets, float *out) {
+    lane block[lanes];
+    for (size_t i = 0; i < rows; i += lanes)
+        for (size_t j = 0; j < columns; j += lanes) {
+            size_t tall = rows - i < lanes ? rows - i : lanes, wide = columns - j < lanes ? columns - j : lanes;
+            for (size_t l = 0; l < tall; l++) load_lane(x + sources[i + l] + j, wide, block + l);
+            for (size_t l = tall; l < lanes; l++) block[l] = (lane){0};
+            transpose(block);
+            for (size_t l = 0; l < wide; l++) store_lane(block + l, tall, out + targets[j + l] + i);
+        }
 }

@@ -1,7 +1,6 @@
 #include "VectorKernels.h"
 #include "dispatch.h"
 #include "functions.h"
-#include <math.h>
 
 DISPATCHED void vector_channel_moments(size_t pixels, size_t channels, const float *x, const float *pivot, float *restrict sums, float *restrict squares) {
     for (size_t p = 0; p < pixels; p++) {
@@ -82,7 +81,7 @@ INLINE void rms_norm(size_t rows, size_t channels, const float *x, const float *
         const float *row = x + r * channels;
         float square = 0;
         for (size_t c = 0; c < channels; c++) square += row[c] * row[c];
-        float inverse = 1.0f / sqrtf(square / (float)channels + epsilon);
+        float inverse = 1.0f / square_root(square / (float)channels + epsilon);
         for (size_t c = 0; c < channels; c++) out[r * channels + c] = activated(activation, row[c] * inverse * weight[c]);
     }
 }
@@ -99,7 +98,7 @@ INLINE void rms_norm_gradient(size_t rows, size_t channels, const float *x, cons
         float *target = out + r * channels;
         float square = 0, product = 0;
         for (size_t c = 0; c < channels; c++) square += row[c] * row[c];
-        float inverse = 1.0f / sqrtf(square / (float)channels + epsilon);
+        float inverse = 1.0f / square_root(square / (float)channels + epsilon);
         for (size_t c = 0; c < channels; c++) {
             float slope = g[c] * activation_slope(activation, row[c] * inverse * weight[c]);
             weight_gradient[c] += slope * row[c] * inverse;
@@ -124,7 +123,7 @@ DISPATCHED void vector_layer_norm(size_t rows, size_t channels, const float *x, 
         for (size_t c = 0; c < channels; c++) sum += row[c];
         float mean = sum / (float)channels;
         for (size_t c = 0; c < channels; c++) square += (row[c] - mean) * (row[c] - mean);
-        float inverse = 1.0f / sqrtf(square / (float)channels + epsilon);
+        float inverse = 1.0f / square_root(square / (float)channels + epsilon);
         for (size_t c = 0; c < channels; c++) out[r * channels + c] = (row[c] - mean) * inverse * weight[c] + bias[c];
     }
 }
@@ -138,7 +137,7 @@ DISPATCHED void vector_layer_norm_gradient(size_t rows, size_t channels, const f
         for (size_t c = 0; c < channels; c++) sum += row[c];
         float mean = sum / (float)channels;
         for (size_t c = 0; c < channels; c++) square += (row[c] - mean) * (row[c] - mean);
-        float inverse = 1.0f / sqrtf(square / (float)channels + epsilon);
+        float inverse = 1.0f / square_root(square / (float)channels + epsilon);
         for (size_t c = 0; c < channels; c++) {
             total += g[c] * weight[c];
             product += g[c] * weight[c] * (row[c] - mean) * inverse;

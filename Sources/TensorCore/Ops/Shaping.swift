@@ -47,29 +47,41 @@ extension Tensor {
             for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
             return strides
         }
-        let (own, target) = (strides(shape), strides(result.shape))
-        // Matrices of the axis that is dense here and the one that is dense there are transposed; the other axes lead from one to the next, those nearest
-        // to each other here last, so that what a cache line holds is used together.
-        let dense = shape.count - 1
-        let columns = last == dense ? 1 : shape[dense]
-        let denseStep = order.firstIndex(of: dense).map { target[$0] } ?? 1
-        let others = order.indices.filter { order[$0] != last && order[$0] != dense }.sorted { own[order[$0]] > own[order[$1]] }
-        let outer = others.reduce(1) { $0 * result.shape[$1] }
-        let block = min(shape[last], 64)
-        let blocks = (shape[last] + block - 1) / block
-        let size = max(1, elementwiseBlock / (block * columns))
-        let pieces = (outer + size - 1) / size
-        Parallel.forEach(blocks * pieces) { task in
-            let start = task / pieces * block
-            for index in task % pieces * size..<min(outer, (task % pieces + 1) * size) {
-                var (source, place, remainder) = (start * own[last], start, index)
-                for axis in others.reversed() {
-                    let position = remainder % result.shape[axis]
-                    remainder /= result.shape[axis]
-                    source += position * own[order[axis]]
-                    place += position * target[axis]
+        let own = strides(shape)
+        let target = Dictionary(uniqueKeysWithValues: zip(order, strides(result.shape)))
+        // Rows along axes that are dense in the result and columns along axes that are dense here change places. The shorter side takes one more axis while
+        // there is one.
+        func extent(_ axes: [Int]) -> Int { axes.reduce(1) { $0 * shape[$1] } }
+        var (rows, columns) = ([last], last == shape.count - 1 ? [] : [shape.count - 1])
+        while true {
+            let row = order.dropLast(rows.count).last.flatMap { columns.contains($0) ? nil : $0 }
+            let column = shape.indices.dropLast(columns.count).last.flatMap { rows.contains($0) ? nil : $0 }
+            if let row, column == nil || extent(rows) < extent(columns) {
+                rows.insert(row, at: 0)
+            } else if let column {
+                columns.insert(column, at: 0)
+            } else {
+                break
+            }
+        }
+        /// Where the positions along axes lie, those along the last one fastest.
+        func places(_ axes: [Int], _ stride: (Int) -> Int?) -> [Int] {
+            axes.reduce([0]) { places, axis in places.flatMap { place in (0..<shape[axis]).map { place + $0 * (stride(axis) ?? 0) } } }
+        }
+        let (sources, targets) = (places(rows) { own[$0] }, places(columns) { target[$0] })
+        let others = order.filter { !rows.contains($0) && !columns.contains($0) }
+        let (otherSources, otherTargets) = (places(others) { own[$0] }, places(others) { target[$0] })
+        let (width, height) = (64, elementwiseBlock / 64)
+        let (across, down) = ((targets.count + width - 1) / width, (sources.count + height - 1) / height)
+        Parallel.forEach(otherSources.count * down * across) { task in
+            let (other, i, j) = (task / (down * across), task / across % down * height, task % across * width)
+            sources.withUnsafeBufferPointer { sources in
+                targets.withUnsafeBufferPointer { targets in
+                    guard let rows = sources.baseAddress, let columns = targets.baseAddress else { return }
+                    image_transpose(
+                        min(height, sources.count - i), rows + i, pointer + otherSources[other] + j, min(width, targets.count - j), columns + j,
+                        result.pointer + otherTargets[other] + i)
                 }
-                image_transpose(min(block, shape[last] - start), columns, pointer + source, own[last], result.pointer + place, denseStep)
             }
         }
         return result

@@ -145,8 +145,8 @@ void image_resample(const float *x, size_t inner, size_t outputs, const size_t *
 // [rows, width, channels] → [rows/factor, width/factor, channels·factor²] in PyTorch's channel order, for rows of the result; and back, for rows of x.
 void image_pixel_unshuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
 void image_pixel_shuffle(const float *x, size_t width, size_t channels, size_t factor, size_t first, size_t count, float *out);
-// out[j·out_stride + i] = x[i·stride + j]
-void image_transpose(size_t rows, size_t columns, const float *x, size_t stride, float *out, size_t out_stride);
+// out[targets[j] + i] = x[sources[i] + j]
+void image_transpose(size_t rows, const size_t *sources, const float *x, size_t columns, const size_t *targets, float *out);
 
 // MARK: Winograd's convolution F(m × m, 3 × 3), in `winograd.c`
 
