@@ -6,11 +6,14 @@ import SuperResolution
 /// `sr models`
 struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the bundled models with their cards.",
+        abstract: "List models with their cards.",
         discussion: """
-            With --half a model is written again with 16-bit weights: half the size, about three decimal digits a weight. With --report it gets a card: the \
+            Without MODEL those that come with the program. With --half a model is written again with 16-bit weights: half the size, about three decimal digits a weight. With --report it gets a card: the \
             figures that `sr evaluate` found of this very file, and what --limits says.
             """)
+
+    @Argument(help: ArgumentHelp("Models to tell of: files, or bundled models' names.", valueName: "model"))
+    var models: [String] = []
 
     @Option(help: ArgumentHelp("Model to write with 16-bit weights.", valueName: "file"))
     var half: String?
@@ -28,6 +31,7 @@ struct Models: ParsableCommand {
     var common: CommonOptions
 
     func validate() throws {
+        if half != nil && !models.isEmpty { throw ValidationError("--half writes one model and lists none") }
         if (half == nil) != (output == nil) { throw ValidationError("--half and --output belong together") }
         if report != nil && half == nil { throw ValidationError("--report belongs to --half") }
         if limits != nil && report == nil { throw ValidationError("--limits belongs to --report") }
@@ -43,7 +47,7 @@ struct Models: ParsableCommand {
             try Model(reading: source).writeHalfPrecision(to: target, card: card, at: source.path)
             return
         }
-        let files = BundledModels.files()
+        let files = models.isEmpty ? BundledModels.files() : models.map { (name: $0, url: modelURL($0)) }
         guard !files.isEmpty else { throw Failure(.missingInput, "no model is bundled with this program") }
         for (name, url) in files {
             let model = try Model(reading: url)

@@ -27,14 +27,6 @@ struct Train: ParsableCommand {
     @Option(help: ArgumentHelp("What to train: \(ModelKind.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "model"))
     var model: ModelKind?
 
-    @Option(
-        help: ArgumentHelp(
-            """
-            Degrade HR as an instrument would (\(SimulatedInstrument.list)) instead of by the plain mean: blur, gain and noise are drawn anew for every \
-            crop, within ranges that the configuration holds and the model keeps.
-            """, valueName: "instrument"))
-    var simulate: SimulatedInstrument?
-
     @Option(help: "paper, small or tiny (default: small).")
     var preset: TrainingConfiguration.Preset?
 
@@ -57,14 +49,8 @@ struct Train: ParsableCommand {
 
     func run() throws {
         let logger = common.start()
-        var configuration = try training.configuration(
-            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil), ("--simulate", simulate != nil)], logger,
-            defaults: defaults)
-        if let simulate {
-            configuration.simulate = simulate.instrument.degradation
-            configuration.system.setMeansUnknown()
-            try configuration.validate()
-        }
+        let configuration = try training.configuration(
+            common, fixed: [("--autoencoder", autoencoder != nil), ("--from", from != nil)], logger, defaults: defaults)
         for (name, changes) in [("--model", model.map { $0 != configuration.model }), ("--preset", preset.map { $0 != configuration.preset })]
         where changes == true {
             throw Failure(.usage, "\(name) cannot change when a run is resumed", at: training.folder.url.path)

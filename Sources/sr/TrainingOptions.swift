@@ -19,6 +19,14 @@ struct TrainingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            Degrade HR as an instrument would (\(SimulatedInstrument.list)) instead of by the plain mean: blur, gain and noise are drawn anew for every \
+            crop, within ranges that the configuration holds and the model keeps.
+            """, valueName: "instrument"))
+    var simulate: SimulatedInstrument?
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Optimiser steps; with --resume, +N for N further ones after the end of a run, over which warm-up and schedule begin anew. A run that has not \
             come to its end goes on to it.
             """, valueName: "steps"))
@@ -141,13 +149,18 @@ struct TrainingOptions: ParsableArguments {
     ) throws -> TrainingConfiguration {
         var configuration: TrainingConfiguration
         if resume {
-            for (name, isGiven) in fixed + [("--config", common.config != nil)] where isGiven {
+            for (name, isGiven) in fixed + [("--config", common.config != nil), ("--simulate", simulate != nil)] where isGiven {
                 throw Failure(.usage, "\(name) cannot change when a run is resumed", at: folder.url.path, remedy: "leave it out")
             }
             configuration = try savedConfiguration()
         } else {
             let file = try common.config.map { try ConfigurationFile.trainingEntries(at: $0) } ?? [:]
             configuration = try defaults(file).overlaid(with: file, at: common.config ?? "")
+        }
+        if let simulate {
+            configuration.simulate = simulate.instrument.degradation
+            // A model that is fine-tuned stays what it is.
+            if !configuration.isFinetuning { configuration.system.setMeansUnknown() }
         }
         if let seed { configuration.seed = seed }
         switch steps {

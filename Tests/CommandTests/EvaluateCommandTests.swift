@@ -205,6 +205,8 @@ import Testing
         #expect(result.status == 0 && result.errors.isEmpty, "\(result)")
         #expect(result.output.contains(/SHA-256 +[0-9a-f]{64}/) && result.output.contains("parameters") && result.output.contains("training"))
         #expect(result.output.contains(/data +(not told|pixels of .+, SHA-256 [0-9a-f]{64})\n/), "\(result)")
+        expectRefusal(try sr(["models", "nowhere.safetensors"]), 66, ["nowhere.safetensors"])
+        expectRefusal(try sr(["models", "a.safetensors", "--half", "a.safetensors", "--output", "b.safetensors"]), 64, ["lists none"])
     }
 
     @Test func helpTellsExitStatuses() throws {

@@ -60,6 +60,24 @@ import Testing
         }
     }
 
+    /// Low resolution drawn anew for every crop, of maps that have none beside them.
+    @Test func onSimulatedMDI() throws {
+        let models = try TinyModels.shared.get()
+        try withFolder { folder in
+            let run = folder.appendingPathComponent("run")
+            let command = ["finetune", "--output", run.path, "--quiet", "--threads", "1"]
+            let options = ["--from", models.model.path, "--simulate", "mdi", "--batch-size", "1", "--crop-size", "32", "--validate-every", "0"]
+            #expect(try sr(command + [models.maps.path, "--steps", "2"] + options).status == 0)
+            let told = try sr(["models", run.appendingPathComponent("model.safetensors").path])
+            #expect(told.output.contains("MDI, simulated"), "the model keeps what it was made for: \(told)")
+            expectRefusal(try sr(command + [models.maps.path, "--resume", "--simulate", "mdi"]), 64, ["--simulate cannot change"])
+            let other = folder.appendingPathComponent("other")
+            expectRefusal(
+                try sr(["finetune", try pairs(in: folder).path, "--steps", "2", "--output", other.path, "--quiet"] + options), 64,
+                ["holds pairs", "leave --simulate out"], output: other)
+        }
+    }
+
     @Test func whatIsRefused() throws {
         let models = try TinyModels.shared.get()
         try withFolder { folder in

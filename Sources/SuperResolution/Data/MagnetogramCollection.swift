@@ -100,7 +100,7 @@ package final class MagnetogramCollection: Sendable {
         throw Failure(
             .badData, "the folder does not hold pairs", at: folder.path, expected: "an extension LR, \(scale) times coarser, in every file",
             found: "\(entry.pairScale.map { "one \($0) times coarser" } ?? "none") in \(entry.url.lastPathComponent)",
-            remedy: "prepare pairs with `sr prepare --pairs` or `--simulate mdi`")
+            remedy: "prepare pairs with `sr prepare --pairs`, or let MDI be simulated with --simulate mdi")
     }
 
     /// The same with the low resolution of crops simulated, instead of the plain block mean.

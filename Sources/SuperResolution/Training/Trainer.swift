@@ -52,7 +52,7 @@ public struct Trainer {
             if model.description.ownTiling == nil { model.description.setTiling(cropSize: configuration.cropSize) }
         }
         startsAnew = start == nil && model.diffusion == nil
-        if configuration.isFinetuning {
+        if configuration.isFinetuning, configuration.simulate == nil {
             for collection in [training, validation].compactMap({ $0 }) { try collection.requirePairs(scale: model.scale, at: data) }
         }
         cache = try latents.map { try LatentCache(folder: $0.folder, limit: $0.limit, logger: logger) }
