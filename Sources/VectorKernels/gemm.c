@@ -62,11 +62,11 @@ typedef float vector16 __attribute__((vector_size(64)));
 // A tile of which `columns` are wanted: by way of a buffer where they are fewer than its width.
 #define PLACE(TILE_NAME, WIDTH, ROWS)                                                                                                               \
     if (columns == WIDTH) {                                                                                                                         \
-        TILE_NAME(depth, left, row, step, panel, bias && !adds ? bias + j : 0, residual && !adds ? residual + place : 0, adds, c + place, stride,   \
+        TILE_NAME(depth, left, apart, step, panel, bias && !adds ? bias + j : 0, residual && !adds ? residual + place : 0, adds, c + place, stride, \
                   ahead);                                                                                                                           \
     } else {                                                                                                                                        \
         float tile[ROWS * WIDTH];                                                                                                                   \
-        TILE_NAME(depth, left, row, step, panel, 0, 0, 0, tile, WIDTH, ahead);                                                                      \
+        TILE_NAME(depth, left, apart, step, panel, 0, 0, 0, tile, WIDTH, ahead);                                                                    \
         for (size_t r = 0; r < ROWS; r++)                                                                                                           \
             for (size_t t = 0; t < columns; t++) {                                                                                                  \
                 float *target = c + place + r * stride + t, value = tile[r * WIDTH + t];                                                            \
@@ -80,25 +80,39 @@ typedef float vector16 __attribute__((vector_size(64)));
     }
 
 #define ROW_GROUP(TILE_NAME, WIDTH, ROWS)                                                                                                           \
-    for (; i + ROWS <= m; i += ROWS) {                                                                                                              \
-        const float *left = a + i * row + start * step;                                                                                             \
-        size_t place = i * stride + j;                                                                                                              \
+    for (; i + ROWS <= rows; i += ROWS) {                                                                                                           \
+        const float *left = block + i * apart;                                                                                                      \
+        size_t place = (top + i) * stride + j;                                                                                                      \
         const float *ahead = next + groups++ % (WIDTH / line) * depth * line;                                                                       \
         PLACE(TILE_NAME, WIDTH, ROWS)                                                                                                               \
     }
 
-// The loops around the tiles: a panel's block stays in the first-level cache while the rows go by.
-#define PRODUCT(NAME, ATTRIBUTES, WIDTH, ROW_GROUPS)                                                                                                \
+// Rows of the left-hand operand that are a multiple of 4096 bytes apart share one set of the first-level cache, whose ways are fewer than a tall tile's rows.
+enum { alike = 1024, ways = 8, copied = 168 };
+
+// The loops around the tiles: a panel's block stays in the first-level cache while the rows go by. Rows that would push each other out of it are copied.
+#define PRODUCT(NAME, ATTRIBUTES, WIDTH, TALLEST, ROW_GROUPS)                                                                                       \
     INLINE void NAME##_of(size_t m, size_t n, size_t k, const float *a, size_t row, size_t step, const float *panels, const float *bias,            \
                           const float *residual, int accumulates, float *c, size_t stride) {                                                        \
+        int copies = TALLEST > ways && step == 1 && row % alike == 0;                                                                               \
+        float copy[TALLEST > ways ? copied * gemm_block : 1];                                                                                       \
         for (size_t start = 0; start < k; start += gemm_block) {                                                                                    \
             size_t depth = k - start < gemm_block ? k - start : gemm_block;                                                                         \
             int adds = accumulates || start > 0;                                                                                                    \
-            for (size_t j = 0; j < n; j += WIDTH) {                                                                                                 \
-                const float *panel = panels + j * k + start * WIDTH;                                                                                \
-                size_t columns = n - j < WIDTH ? n - j : WIDTH, i = 0, groups = 0;                                                                  \
-                const float *next = j + WIDTH < n ? panel + WIDTH * k : start + depth < k ? panels + (start + depth) * WIDTH : panel;               \
-                ROW_GROUPS                                                                                                                          \
+            for (size_t top = 0, rows; top < m; top += rows) {                                                                                      \
+                rows = copies && m - top > copied ? copied : m - top;                                                                               \
+                const float *block = a + top * row + start * step;                                                                                  \
+                size_t apart = row;                                                                                                                 \
+                if (copies) {                                                                                                                       \
+                    for (size_t i = 0; i < rows; i++) memcpy(copy + i * gemm_block, block + i * row, depth * sizeof(float));                        \
+                    block = copy, apart = gemm_block;                                                                                               \
+                }                                                                                                                                   \
+                for (size_t j = 0; j < n; j += WIDTH) {                                                                                             \
+                    const float *panel = panels + j * k + start * WIDTH;                                                                            \
+                    size_t columns = n - j < WIDTH ? n - j : WIDTH, i = 0, groups = 0;                                                              \
+                    const float *next = j + WIDTH < n ? panel + WIDTH * k : start + depth < k ? panels + (start + depth) * WIDTH : panel;           \
+                    ROW_GROUPS                                                                                                                      \
+                }                                                                                                                                   \
             }                                                                                                                                       \
         }                                                                                                                                           \
     }                                                                                                                                               \
@@ -116,15 +130,15 @@ typedef float vector16 __attribute__((vector_size(64)));
 #define AVX2 __attribute__((target("arch=x86-64-v3")))
 
 TILE(avx512_14, vector16, 2, 14) TILE(avx512_8, vector16, 2, 8) TILE(avx512_4, vector16, 2, 4) TILE(avx512_2, vector16, 2, 2) TILE(avx512_1, vector16, 2, 1)
-PRODUCT(avx512, AVX512, 32, ROW_GROUP(avx512_14, 32, 14) ROW_GROUP(avx512_8, 32, 8) ROW_GROUP(avx512_4, 32, 4) ROW_GROUP(avx512_2, 32, 2)
+PRODUCT(avx512, AVX512, 32, 14, ROW_GROUP(avx512_14, 32, 14) ROW_GROUP(avx512_8, 32, 8) ROW_GROUP(avx512_4, 32, 4) ROW_GROUP(avx512_2, 32, 2)
         ROW_GROUP(avx512_1, 32, 1))
 
 TILE(half_14, vector16, 1, 14) TILE(half_8, vector16, 1, 8) TILE(half_4, vector16, 1, 4) TILE(half_2, vector16, 1, 2) TILE(half_1, vector16, 1, 1)
-PRODUCT(avx512_half, AVX512, 16, ROW_GROUP(half_14, 16, 14) ROW_GROUP(half_8, 16, 8) ROW_GROUP(half_4, 16, 4) ROW_GROUP(half_2, 16, 2)
+PRODUCT(avx512_half, AVX512, 16, 14, ROW_GROUP(half_14, 16, 14) ROW_GROUP(half_8, 16, 8) ROW_GROUP(half_4, 16, 4) ROW_GROUP(half_2, 16, 2)
         ROW_GROUP(half_1, 16, 1))
 
 TILE(avx2_6, vector8, 2, 6) TILE(avx2_4, vector8, 2, 4) TILE(avx2_2, vector8, 2, 2) TILE(avx2_1, vector8, 2, 1)
-PRODUCT(avx2, AVX2, 16, ROW_GROUP(avx2_6, 16, 6) ROW_GROUP(avx2_4, 16, 4) ROW_GROUP(avx2_2, 16, 2) ROW_GROUP(avx2_1, 16, 1))
+PRODUCT(avx2, AVX2, 16, 6, ROW_GROUP(avx2_6, 16, 6) ROW_GROUP(avx2_4, 16, 4) ROW_GROUP(avx2_2, 16, 2) ROW_GROUP(avx2_1, 16, 1))
 #endif
 
 // Vectors of 4: 32 registers on arm64 hold 6 rows, 16 on others 2.
@@ -135,7 +149,7 @@ TILE(baseline_6, vector4, 4, 6)
 #define SIX_ROWS
 #endif
 TILE(baseline_2, vector4, 4, 2) TILE(baseline_1, vector4, 4, 1)
-PRODUCT(baseline, , 16, SIX_ROWS ROW_GROUP(baseline_2, 16, 2) ROW_GROUP(baseline_1, 16, 1))
+PRODUCT(baseline, , 16, 6, SIX_ROWS ROW_GROUP(baseline_2, 16, 2) ROW_GROUP(baseline_1, 16, 1))
 
 size_t gemm_panel_width(int level, size_t n) { return level >= 4 && n > 16 ? 32 : 16; }
 

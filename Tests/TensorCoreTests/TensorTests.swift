@@ -31,26 +31,6 @@ import Testing
         #expect(tensor.reshaped(to: [-1]).shape == [24])
     }
 
-    /// In every order, with sides that are no multiples of what is moved together, and beyond a task's share.
-    @Test(arguments: [[3, 17, 2, 33], [9, 2, 70, 1], [530, 70, 3]]) func permutation(shape: [Int]) {
-        var numbers = TestNumbers(seed: 6)
-        let tensor = numbers.normal(shape)
-        let source = tensor.values
-        func orders(_ axes: [Int]) -> [[Int]] {
-            axes.isEmpty ? [[]] : axes.flatMap { axis in orders(axes.filter { $0 != axis }).map { [axis] + $0 } }
-        }
-        for order in orders(Array(shape.indices)) {
-            let permuted = tensor.permuted(order)
-            #expect(permuted.shape == order.map { shape[$0] })
-            let expected = (0..<source.count).map { index in
-                var (remainder, position) = (index, shape.map { _ in 0 })
-                for axis in order.reversed() { (remainder, position[axis]) = remainder.quotientAndRemainder(dividingBy: shape[axis]) }
-                return source[zip(position, shape).reduce(0) { $0 * $1.1 + $1.0 }]
-            }
-            #expect(permuted.values == expected, "\(order)")
-        }
-    }
-
     @Test func windows() {
         var numbers = TestNumbers(seed: 7)
         let (image, part) = (numbers.normal([1, 6, 7, 2]), numbers.normal([1, 3, 2, 2]))

@@ -71,7 +71,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
             try check(TrainingSettings.CodingKeys.simulate, false, "none for \(model.rawValue), which sees HR alone", simulate.instrument)
         case .corrdiff(let corrdiff, _, _):
             try check(
-                CodingKeys.corrdiff, !corrdiff.knowsMeans || isFinetuning, "knows-means false where low resolution is simulated: it is no plain block mean", "true")
+                CodingKeys.corrdiff, !corrdiff.knowsMeans || isFinetuning,
+                "knows-means false where low resolution is simulated: it is no plain block mean", "true")
         case .latentDiffusion, .pixelDiffusion, .regression: break
         }
     }
