@@ -11,9 +11,10 @@ struct Finetune: ParsableCommand {
         abstract: "Fine-tune a model on MDI/HMI pairs.",
         discussion: """
             PAIRS is a folder that `sr prepare --pairs` or `--simulate mdi` wrote; LR is what stands beside HR, divided by the factor between the \
-            instruments. With --simulate it is a folder of HMI magnetograms as `sr train` takes them. Of a diffusion model the projections of self-attention are adapted by low-rank matrices and the layers at the lowest resolution \
-            are unfrozen; of Enhance and Progressive all weights are trained. Writes model.safetensors, ready for use, and of diffusion models \
-            adapter.safetensors, which holds the changes alone. Several processes train one model as with `sr train`.
+            instruments. With --simulate it is a folder of HMI magnetograms as `sr train` takes them. Of a diffusion model the projections of \
+            self-attention are adapted by low-rank matrices and the layers at the lowest resolution are unfrozen; of Enhance and Progressive all weights \
+            are trained. Writes model.safetensors, ready for use, and of diffusion models adapter.safetensors, which holds the changes alone. Several \
+            processes train one model as with `sr train`.
             """)
 
     @Argument(help: ArgumentHelp("Folder of pairs to learn from.", valueName: "pairs"))

@@ -8,8 +8,8 @@ struct Models: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List models with their cards.",
         discussion: """
-            Without MODEL those that come with the program. With --half a model is written again with 16-bit weights: half the size, about three decimal digits a weight. With --report it gets a card: the \
-            figures that `sr evaluate` found of this very file, and what --limits says.
+            Without MODEL those that come with the program. With --half a model is written again with 16-bit weights: half the size, about three decimal \
+            digits a weight. With --report it gets a card: the figures that `sr evaluate` found of this very file, and what --limits says.
             """)
 
     @Argument(help: ArgumentHelp("Models to tell of: files, or bundled models' names.", valueName: "model"))

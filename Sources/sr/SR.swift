@@ -9,8 +9,8 @@ struct SR: ParsableCommand {
         commandName: "sr",
         abstract: "Super-resolves line-of-sight solar magnetograms four times, and says how well.",
         discussion: """
-            From 2 arcsec a pixel (SOHO/MDI) to 0.5 arcsec (SDO/HMI), by a latent diffusion model with residuals \
-            (Ramunno et al. 2025, A&A 698, A140).
+            From 2 arcsec a pixel (SOHO/MDI) to 0.5 arcsec (SDO/HMI), by diffusion: the systems of Ramunno et al. 2025 (A&A 698, A140), such as latent \
+            diffusion with residuals, and CorrDiff (Mardani et al. 2025).
 
             Exit status: 0 success, 1 failure, 64 usage, 65 bad data, 66 no such input, 70 training diverged, \
             73 output exists or cannot be written, 78 configuration, 130 interrupted.

@@ -48,7 +48,7 @@ extension Tensor {
             return strides
         }
         let own = strides(shape)
-        let target = Dictionary(uniqueKeysWithValues: zip(order, strides(result.shape)))
+        let target = zip(order, strides(result.shape)).sorted { $0.0 < $1.0 }.map(\.1)
         // Rows along axes that are dense in the result and columns along axes that are dense here change places. The shorter side takes one more axis while
         // there is one.
         func extent(_ axes: [Int]) -> Int { axes.reduce(1) { $0 * shape[$1] } }
@@ -65,12 +65,12 @@ extension Tensor {
             }
         }
         /// Where the positions along axes lie, those along the last one fastest.
-        func places(_ axes: [Int], _ stride: (Int) -> Int?) -> [Int] {
-            axes.reduce([0]) { places, axis in places.flatMap { place in (0..<shape[axis]).map { place + $0 * (stride(axis) ?? 0) } } }
+        func places(_ axes: [Int], _ strides: [Int]) -> [Int] {
+            axes.reduce([0]) { places, axis in places.flatMap { place in (0..<shape[axis]).map { place + $0 * strides[axis] } } }
         }
-        let (sources, targets) = (places(rows) { own[$0] }, places(columns) { target[$0] })
+        let (sources, targets) = (places(rows, own), places(columns, target))
         let others = order.filter { !rows.contains($0) && !columns.contains($0) }
-        let (otherSources, otherTargets) = (places(others) { own[$0] }, places(others) { target[$0] })
+        let (otherSources, otherTargets) = (places(others, own), places(others, target))
         let (width, height) = (64, elementwiseBlock / 64)
         let (across, down) = ((targets.count + width - 1) / width, (sources.count + height - 1) / height)
         Parallel.forEach(otherSources.count * down * across) { task in
